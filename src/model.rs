@@ -1,3 +1,13 @@
 //! What is true: types and decisions. No files, no clock, no processes, no environment.
 
+pub mod delivery;
+pub mod dispatch;
+pub mod event;
+pub mod front_matter;
 pub mod name;
+pub mod observe;
+pub mod queue;
+pub mod report;
+pub mod session;
+pub mod task;
+pub mod watch;

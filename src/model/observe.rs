@@ -1,0 +1,313 @@
+//! Which state a session is in: one look, many sources, the strongest wins.
+//!
+//! Order: the process (is there one?), the client's own state file, its hook events, the screen.
+//! An error while looking is never death, and unknown is never idle.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::event::{ClientFile, ClientStatus, is_usage_limit};
+use super::session::{ClientProcess, SessionRecord, State, StateNote};
+
+/// What tmux says of a session's pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaneView {
+    /// tmux could not be asked: says nothing about the session.
+    Unasked(String),
+    /// There is no tmux server, and therefore no session.
+    NoServer,
+    /// The server runs, the session does not.
+    Missing,
+    /// The pane is there.
+    Present(PaneFacts),
+}
+
+/// A pane that is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaneFacts {
+    /// `%N`.
+    pub id: String,
+    /// The process that tmux started in it: the client itself.
+    pub pid: i32,
+    /// Whether that process has ended.
+    pub dead: bool,
+    /// How it ended: `status 143`, `signal 9`.
+    pub how: String,
+    /// Whether the pane is in copy mode.
+    pub in_mode: bool,
+    /// Terminals attached to the session.
+    pub attached: u32,
+    /// When the newest key came from an attached terminal.
+    pub typed: Option<Timestamp>,
+    /// When something last moved on the screen.
+    pub activity: Option<Timestamp>,
+}
+
+/// One look at a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Its pane.
+    pub pane: PaneView,
+    /// The live process in the pane, if there is one; its start and boot tell a pid used again.
+    pub process: Option<ClientProcess>,
+    /// The client's state file, only if it belongs to that process.
+    pub file: Option<ClientFile>,
+    /// What the screen shows that a person must answer, where it was worth a look.
+    pub screen: Option<&'static str>,
+}
+
+/// Limits that turn silence into a state.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long a client may take to get ready.
+    pub ready: SignedDuration,
+    /// How long a working client may be silent.
+    pub stall: SignedDuration,
+}
+
+/// How long a client must have been idle without a `Stop` before that counts as an interrupted
+/// turn: its state file changes a moment before its hook has run.
+const SETTLED: SignedDuration = SignedDuration::from_secs(5);
+
+/// The state of a session, and why.
+#[must_use]
+pub fn verdict(now: Timestamp, record: &SessionRecord, seen: &Observation, patience: Patience) -> StateNote {
+    let mut evidence = Vec::new();
+    let (state, source) = decide(now, record, seen, patience, &mut evidence);
+    let since = if record.note.state == state { record.note.since } else { now };
+    StateNote { state, since, source: source.to_owned(), evidence }
+}
+
+fn decide(
+    now: Timestamp,
+    record: &SessionRecord,
+    seen: &Observation,
+    patience: Patience,
+    evidence: &mut Vec<String>,
+) -> (State, &'static str) {
+    let pane = match &seen.pane {
+        PaneView::Unasked(why) => {
+            evidence.push(format!("tmux could not be asked: {why}"));
+            return (State::Unknown, "tmux");
+        }
+        PaneView::NoServer => {
+            evidence.push("no tmux server runs".to_owned());
+            return (State::Dead, "tmux");
+        }
+        PaneView::Missing => {
+            evidence.push("no tmux session of this name".to_owned());
+            return (State::Dead, "tmux");
+        }
+        PaneView::Present(pane) if pane.dead => {
+            evidence.push(format!("the client ended with {}", pane.how));
+            if let Some(end) = &record.digest.end {
+                evidence.push(format!("it reported its end: {}", end.what));
+            }
+            return (State::Dead, "tmux");
+        }
+        PaneView::Present(pane) => pane,
+    };
+    let Some(process) = &seen.process else {
+        evidence.push(format!("the process {} of the pane cannot be seen", pane.pid));
+        return (State::Unknown, "process");
+    };
+    let Some(file) = &seen.file else {
+        return without_file(now, process, seen.screen, patience, evidence);
+    };
+    let age = file.status_since.map(|t| now.duration_since(t));
+    match file.status {
+        ClientStatus::Busy => {
+            let last = [record.digest.last, file.updated, pane.activity, Some(process.launched)];
+            let last = last.into_iter().flatten().max().unwrap_or(process.launched);
+            let silent = now.duration_since(last);
+            evidence.push("its state file says busy".to_owned());
+            if silent > patience.stall {
+                evidence.push(format!("no event and nothing on the screen for {}", words(silent)));
+                return (State::Stalled, "client state file");
+            }
+            (State::Working, "client state file")
+        }
+        ClientStatus::Waiting => {
+            let what = if file.waiting_for.is_empty() { "something" } else { &file.waiting_for };
+            evidence.push(format!("its state file says it waits for: {what}"));
+            limit_or(State::Waiting, record, process, evidence)
+        }
+        ClientStatus::Shell => {
+            evidence.push("its state file says idle with shells in the background".to_owned());
+            (State::Working, "client state file")
+        }
+        ClientStatus::Other => {
+            evidence.push("its state file has a status that is not known".to_owned());
+            (State::Unknown, "client state file")
+        }
+        ClientStatus::Idle => {
+            evidence.push("its state file says idle".to_owned());
+            if let (State::Limited, source) = limit_or(State::Idle, record, process, evidence) {
+                return (State::Limited, source);
+            }
+            if was_interrupted(record) && age.is_some_and(|a| a > SETTLED) {
+                evidence.push("the turn was interrupted: no end was reported after the prompt".to_owned());
+                return (State::Stalled, "events");
+            }
+            (State::Idle, "client state file")
+        }
+    }
+}
+
+fn without_file(
+    now: Timestamp,
+    process: &ClientProcess,
+    screen: Option<&'static str>,
+    patience: Patience,
+    evidence: &mut Vec<String>,
+) -> (State, &'static str) {
+    let age = now.duration_since(process.launched);
+    evidence.push(format!("the process lives, no state file after {}", words(age)));
+    if let Some(what) = screen {
+        evidence.push(format!("the screen {what}"));
+        return (State::Waiting, "screen");
+    }
+    if age <= patience.ready {
+        return (State::Starting, "process");
+    }
+    evidence.push("it never got ready".to_owned());
+    (State::Unknown, "process")
+}
+
+/// A limit that was hit by this very client, and after which nothing has happened.
+fn limit_or(
+    other: State,
+    record: &SessionRecord,
+    process: &ClientProcess,
+    evidence: &mut Vec<String>,
+) -> (State, &'static str) {
+    match record.digest.open_failure() {
+        // An older client of the same session may have hit it, under another account.
+        Some(failure) if failure.at >= process.launched => {
+            evidence.push(format!("its last turn failed: {}: {}", failure.what, first_line(&failure.text)));
+            if is_usage_limit(failure) { (State::Limited, "events") } else { (other, "events") }
+        }
+        _ => (other, "client state file"),
+    }
+}
+
+/// A prompt was taken, and neither a `Stop` nor a failure came after it although the client idles.
+fn was_interrupted(record: &SessionRecord) -> bool {
+    let (Some(lease), Some(prompt)) = (&record.lease, &record.digest.prompt) else { return false };
+    let after = |s: &Option<super::event::Seen>| s.as_ref().is_some_and(|s| s.at >= prompt.at);
+    prompt.at >= lease.claimed && !after(&record.digest.stop) && !after(&record.digest.failure)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// A duration for people: `45s`, `12m`, `3h 5m`, `2d 4h`.
+#[must_use]
+pub fn words(duration: SignedDuration) -> String {
+    let s = duration.as_secs().max(0);
+    let (d, h, m) = (s / 86_400, s / 3600 % 24, s / 60 % 60);
+    match (d, h, m) {
+        (0, 0, 0) => format!("{s}s"),
+        (0, 0, m) => format!("{m}m"),
+        (0, h, 0) => format!("{h}h"),
+        (0, h, m) => format!("{h}h {m}m"),
+        (d, 0, _) => format!("{d}d"),
+        (d, h, _) => format!("{d}d {h}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Seen;
+    use crate::model::name::SessionName;
+    use crate::model::session::Kind;
+
+    fn t(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn record() -> SessionRecord {
+        SessionRecord::new(SessionName::new("p-1").unwrap(), Kind::Pool)
+    }
+
+    fn alive(file: Option<(ClientStatus, i64)>) -> Observation {
+        Observation {
+            pane: PaneView::Present(PaneFacts { id: "%1".into(), pid: 7, activity: Some(t(0)), ..PaneFacts::default() }),
+            process: Some(ClientProcess { pid: 7, start: 1, boot_id: "b".into(), launched: t(0) }),
+            file: file.map(|(status, since)| ClientFile {
+                pid: 7,
+                start: 1,
+                conversation: "c".into(),
+                status,
+                waiting_for: "permission prompt".into(),
+                status_since: Some(t(since)),
+                updated: Some(t(since)),
+            }),
+            screen: None,
+        }
+    }
+
+    const PATIENCE: Patience =
+        Patience { ready: SignedDuration::from_secs(60), stall: SignedDuration::from_secs(600) };
+
+    fn state(now: i64, record: &SessionRecord, seen: &Observation) -> State {
+        verdict(t(now), record, seen, PATIENCE).state
+    }
+
+    #[test]
+    fn the_ladder() {
+        use ClientStatus::{Busy, Idle, Other, Shell, Waiting};
+        let r = record();
+        let pane = |pane| Observation { pane, ..alive(None) };
+        for (now, seen, want) in [
+            (1, pane(PaneView::Unasked("timed out".into())), State::Unknown),
+            (1, pane(PaneView::NoServer), State::Dead),
+            (1, pane(PaneView::Missing), State::Dead),
+            (1, pane(PaneView::Present(PaneFacts { dead: true, ..PaneFacts::default() })), State::Dead),
+            (1, Observation { process: None, ..alive(None) }, State::Unknown),
+            (1, alive(None), State::Starting),
+            (61, alive(None), State::Unknown),
+            (1, Observation { screen: Some("asks to log in"), ..alive(None) }, State::Waiting),
+            (9, alive(Some((Busy, 0))), State::Working),
+            (601, alive(Some((Busy, 0))), State::Stalled),
+            (9, alive(Some((Waiting, 0))), State::Waiting),
+            (9, alive(Some((Shell, 0))), State::Working),
+            (9, alive(Some((Other, 0))), State::Unknown),
+            (9, alive(Some((Idle, 0))), State::Idle),
+            // A clock that went back by an hour is no stall and no panic.
+            (-3600, alive(Some((Busy, 0))), State::Working),
+        ] {
+            assert_eq!(state(now, &r, &seen), want, "{now} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_counts_only_for_the_client_that_hit_it() {
+        let mut r = record();
+        r.digest.failure =
+            Some(Seen { at: t(5), what: "rate_limit".into(), text: "You've hit your weekly limit".into(), running: 0 });
+        assert_eq!(state(9, &r, &alive(Some((ClientStatus::Idle, 5)))), State::Limited);
+        assert_eq!(state(9, &r, &alive(Some((ClientStatus::Waiting, 5)))), State::Limited);
+        let mut newer = alive(Some((ClientStatus::Idle, 5)));
+        newer.process.as_mut().unwrap().launched = t(6);
+        assert_eq!(state(9, &r, &newer), State::Idle);
+        r.digest.failure.as_mut().unwrap().what = "server_error".into();
+        assert_eq!(state(9, &r, &alive(Some((ClientStatus::Idle, 5)))), State::Idle);
+    }
+
+    #[test]
+    fn since_is_kept_while_the_state_stays() {
+        let mut r = record();
+        r.note = verdict(t(1), &r, &alive(Some((ClientStatus::Idle, 0))), PATIENCE);
+        let later = verdict(t(50), &r, &alive(Some((ClientStatus::Idle, 0))), PATIENCE);
+        assert_eq!(later, r.note);
+    }
+
+    #[test]
+    fn durations_for_people() {
+        for (s, want) in [(-5, "0s"), (59, "59s"), (60, "1m"), (3600, "1h"), (3900, "1h 5m"), (90_000, "1d 1h")] {
+            assert_eq!(words(SignedDuration::from_secs(s)), want);
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What to do about a session after a look at it: finish its task, settle a delivery, bring it back.
+//!
+//! One step a look. Each is decided from the record, the new state and the place of the task's
+//! file, so a run that was killed is simply repeated.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::delivery::is_ours;
+use super::observe::{Observation, PaneView};
+use super::queue::Place;
+use super::session::{Kind, Lease, Phase, SessionRecord, State};
+
+/// One thing to do for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The task's file is elsewhere: the lease does not count any more.
+    DropLease(String),
+    /// Delivered after all.
+    Confirm(String),
+    /// Nothing of it arrived: it may be sent as if for the first time.
+    SendAfresh(String),
+    /// The line stands in the composer: only Enter is missing.
+    PressEnter,
+    /// The task is done.
+    Finish(String),
+    /// The try has failed.
+    FailAttempt(String),
+    /// The task goes back untried: its client never came up.
+    Return(String),
+    /// A failed turn is told to carry on.
+    CarryOn(String),
+    /// The dead client comes back with its conversation.
+    Resume(String),
+    /// The dead client has no conversation yet: it is launched anew.
+    Relaunch(String),
+    /// A dead pool session without a task is forgotten.
+    Forget,
+    /// Not yet, and why.
+    Wait(String),
+}
+
+/// What the decision rests on, beside the record.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The look itself.
+    pub seen: &'a Observation,
+    /// Where the file of the leased task lies.
+    pub place: Option<Place>,
+    /// Whether the conversation has a transcript; `None` if that could not be seen.
+    pub has_transcript: Option<bool>,
+    /// Whether the transcript holds our prompt of this try.
+    pub in_transcript: bool,
+    /// What stands in the composer, where it was worth a look.
+    pub composer: Option<String>,
+    /// Whether dead dedicated sessions are brought back.
+    pub revive_dedicated: bool,
+    /// How often a conversation is resumed for one try.
+    pub max_resumes: u32,
+    /// How long a launched client may take until its first report.
+    pub ready: SignedDuration,
+}
+
+/// How long an unconfirmed delivery gets before its evidence is weighed: the client reports a
+/// prompt within a second, and a hook may be slow on a busy machine.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Pauses before the first, second … return of a dead client.
+const BACKOFF: [i64; 5] = [0, 10, 60, 300, 900];
+
+/// Pauses before a failed turn is told to carry on.
+const NUDGES: [i64; 5] = [20, 60, 300, 900, 1800];
+
+/// What to do, if anything.
+#[must_use]
+pub fn step(now: Timestamp, record: &SessionRecord, facts: &Facts<'_>) -> Option<Step> {
+    match &record.lease {
+        Some(lease) => with_lease(now, record, lease, facts),
+        None => without_lease(now, record, facts),
+    }
+}
+
+fn with_lease(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>) -> Option<Step> {
+    match facts.place {
+        Some(Place::Done) => return Some(Step::DropLease("the task is done".into())),
+        Some(Place::Failed) => return Some(Step::DropLease("the task has failed".into())),
+        // Claim and delivery belong to dispatch, which holds the lock until the file has moved.
+        Some(Place::Waiting) => return Some(Step::DropLease("the task waits again".into())),
+        Some(Place::Nowhere) => return Some(Step::DropLease("the task's file is gone".into())),
+        Some(Place::Claimed) => {}
+        None => return None,
+    }
+    let age = now.duration_since(lease.since);
+    let reported = record.digest.prompt.as_ref().is_some_and(|p| p.at >= lease.since && is_ours(&p.text, lease));
+    let settled = lease.phase == Phase::Confirmed || reported;
+    match record.note.state {
+        State::Dead => return dead(now, record, lease, facts),
+        State::Waiting if !settled && facts.seen.screen.is_some() => {
+            return Some(Step::Return(format!("the client {}", facts.seen.screen.unwrap_or_default())));
+        }
+        State::Unknown if !settled && is_blank(facts) && age > facts.ready => {
+            return Some(Step::Return("the client never got ready".into()));
+        }
+        _ => {}
+    }
+    if !settled {
+        return unsettled(record, lease, facts, age);
+    }
+    if lease.phase != Phase::Confirmed {
+        return Some(Step::Confirm("the client reported the prompt".into()));
+    }
+    match record.note.state {
+        State::Idle | State::Working => finished(record, lease).or_else(|| carry_on(now, record, lease)),
+        _ => None,
+    }
+}
+
+/// The pane lives and has no state file.
+fn is_blank(facts: &Facts<'_>) -> bool {
+    matches!(facts.seen.pane, PaneView::Present(_)) && facts.seen.file.is_none()
+}
+
+/// Sent, and nothing reported. The evidence decides; without any, it stays as it is.
+fn unsettled(record: &SessionRecord, lease: &Lease, facts: &Facts<'_>, age: SignedDuration) -> Option<Step> {
+    if lease.phase == Phase::Claimed {
+        return None;
+    }
+    if facts.in_transcript {
+        return Some(Step::Confirm("the prompt is in the transcript".into()));
+    }
+    if age < PATIENCE {
+        return None;
+    }
+    match (record.note.state, &facts.composer) {
+        (State::Idle, Some(text)) if is_ours(text, lease) => Some(Step::PressEnter),
+        (State::Idle, Some(text)) if text.is_empty() => {
+            Some(Step::SendAfresh("idle, nothing in the composer, nothing in the transcript".into()))
+        }
+        (State::Idle, _) => Some(Step::Wait("it cannot be seen whether the prompt arrived".into())),
+        _ => None,
+    }
+}
+
+/// A `Stop` after the prompt, nothing left running, and the client idle.
+fn finished(record: &SessionRecord, lease: &Lease) -> Option<Step> {
+    let prompt = record.digest.prompt.as_ref().filter(|p| p.at >= lease.claimed)?;
+    let stop = record.digest.stop.as_ref().filter(|s| s.at >= prompt.at)?;
+    let failed_later = record.digest.failure.as_ref().is_some_and(|f| f.at > stop.at);
+    if record.note.state != State::Idle || stop.running > 0 || failed_later {
+        return None;
+    }
+    Some(Step::Finish("the client ended its turn with nothing left running".into()))
+}
+
+/// A turn that ended in an error of the service is taken up again after a pause.
+fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Step> {
+    if record.note.state != State::Idle {
+        return None;
+    }
+    let failure = record.digest.open_failure().filter(|f| f.at >= lease.claimed)?;
+    let what = format!("{}: {}", failure.what, failure.text.lines().next().unwrap_or_default());
+    if failure.what == "authentication_failed" || failure.what == "oauth_org_not_allowed" || failure.what == "billing_error" {
+        return Some(Step::Wait(format!("the account needs a person: {what}")));
+    }
+    match NUDGES.get(lease.nudges as usize) {
+        None => Some(Step::FailAttempt(format!("the turn failed {} times: {what}", lease.nudges + 1))),
+        Some(pause) if now.duration_since(failure.at) < SignedDuration::from_secs(*pause) => {
+            Some(Step::Wait(format!("the turn failed ({what}), carries on after a pause")))
+        }
+        Some(_) => Some(Step::CarryOn(what)),
+    }
+}
+
+fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>) -> Option<Step> {
+    let how = record.note.evidence.first().cloned().unwrap_or_default();
+    if lease.phase == Phase::Claimed && record.client.is_none() {
+        return None; // dispatch has not launched it yet
+    }
+    // The transcript appears with the first prompt: without one there is nothing to come back to.
+    let begun = facts.has_transcript.unwrap_or(lease.phase == Phase::Confirmed);
+    if !begun {
+        if lease.phase == Phase::Sending && record.client.is_none() {
+            return Some(Step::SendAfresh("no client was started".into()));
+        }
+        return Some(Step::Return(format!("the client ended before it took the task: {how}")));
+    }
+    if lease.resumes >= facts.max_resumes {
+        return Some(Step::FailAttempt(format!("the client died {} times: {how}", lease.resumes + 1)));
+    }
+    let pause = BACKOFF[(lease.resumes as usize).min(BACKOFF.len() - 1)];
+    let age = now.duration_since(record.note.since);
+    if !age.is_negative() && age < SignedDuration::from_secs(pause) {
+        return Some(Step::Wait(format!("died {} times, comes back after {pause}s", lease.resumes + 1)));
+    }
+    Some(Step::Resume(how))
+}
+
+fn without_lease(now: Timestamp, record: &SessionRecord, facts: &Facts<'_>) -> Option<Step> {
+    if record.note.state != State::Dead || record.client.is_none() {
+        return None;
+    }
+    let how = record.note.evidence.first().cloned().unwrap_or_default();
+    if record.kind == Kind::Pool {
+        return Some(Step::Forget);
+    }
+    // The operator's own: brought back after a death, left alone after a goodbye.
+    let launched = record.client.as_ref().map(|c| c.launched);
+    let said_goodbye = record
+        .digest
+        .end
+        .as_ref()
+        .is_some_and(|e| Some(e.at) >= launched && (e.what == "prompt_input_exit" || e.what == "logout"));
+    if said_goodbye {
+        return Some(Step::Wait("a person ended it: `launch` starts it again".into()));
+    }
+    if !facts.revive_dedicated {
+        return Some(Step::Wait("dead, and `watcher.dedicated_resume` is off".into()));
+    }
+    if record.not_before.is_some_and(|t| now < t) {
+        return Some(Step::Wait(format!("died {} times, comes back after a pause", record.revivals)));
+    }
+    match facts.has_transcript {
+        Some(true) => Some(Step::Resume(how)),
+        Some(false) => Some(Step::Relaunch(how)),
+        None => Some(Step::Wait("it cannot be seen whether it has a conversation".into())),
+    }
+}
+
+/// The pause before the next return of a dedicated session that died again.
+#[must_use]
+pub fn revival_pause(revivals: u32) -> SignedDuration {
+    SignedDuration::from_secs(BACKOFF[(revivals as usize).min(BACKOFF.len() - 1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Seen;
+    use crate::model::name::{ProjectName, SessionName, TaskId, TaskRef};
+    use crate::model::observe::PaneFacts;
+    use crate::model::session::{ClientProcess, StateNote};
+
+    fn t(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn seen(at: i64, text: &str) -> Option<Seen> {
+        Some(Seen { at: t(at), text: text.into(), ..Seen::default() })
+    }
+
+    /// A pool session with a confirmed lease since second 10, prompt reported at 11.
+    fn record(state: State) -> SessionRecord {
+        let mut r = SessionRecord::new(SessionName::new("p-1").unwrap(), Kind::Pool);
+        r.client = Some(ClientProcess { pid: 7, start: 1, boot_id: "b".into(), launched: t(9) });
+        r.note = StateNote { state, since: t(20), ..StateNote::default() };
+        r.digest.prompt = seen(11, "Task x (attempt 1): read …");
+        r.lease = Some(Lease {
+            task: TaskRef { project: ProjectName::new("app").unwrap(), id: TaskId::new("x").unwrap() },
+            project_path: "/srv/app".into(),
+            attempt: 1,
+            phase: Phase::Confirmed,
+            since: t(10),
+            claimed: t(10),
+            resumes: 0,
+            nudges: 0,
+            carry_on: false,
+            stall_after_seconds: None,
+            max_attempts: 3,
+        });
+        r
+    }
+
+    fn look() -> Observation {
+        Observation { pane: PaneView::Present(PaneFacts::default()), process: None, file: None, screen: None }
+    }
+
+    fn facts(seen: &Observation) -> Facts<'_> {
+        Facts {
+            seen,
+            place: Some(Place::Claimed),
+            has_transcript: Some(true),
+            in_transcript: false,
+            composer: None,
+            revive_dedicated: true,
+            max_resumes: 2,
+            ready: SignedDuration::from_secs(60),
+        }
+    }
+
+    fn lease(r: &mut SessionRecord) -> &mut Lease {
+        r.lease.as_mut().unwrap()
+    }
+
+    #[test]
+    fn a_stop_with_nothing_behind_it_finishes() {
+        let (look, mut r) = (look(), record(State::Idle));
+        assert_eq!(step(t(30), &r, &facts(&look)), None, "no stop yet");
+        r.digest.stop = seen(15, "");
+        assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Finish(_))));
+        r.digest.stop.as_mut().unwrap().running = 1;
+        assert_eq!(step(t(30), &r, &facts(&look)), None, "a background task runs");
+        r.digest.stop = seen(5, "");
+        assert_eq!(step(t(30), &r, &facts(&look)), None, "an older stop");
+        r.digest.stop = seen(15, "");
+        r.note.state = State::Working;
+        assert_eq!(step(t(30), &r, &facts(&look)), None, "still at work");
+    }
+
+    #[test]
+    fn the_place_of_the_file_decides() {
+        let (look, r) = (look(), record(State::Working));
+        for place in [Place::Done, Place::Failed, Place::Waiting, Place::Nowhere] {
+            let f = Facts { place: Some(place), ..facts(&look) };
+            assert!(matches!(step(t(30), &r, &f), Some(Step::DropLease(_))), "{place:?}");
+        }
+        assert_eq!(step(t(30), &r, &Facts { place: None, ..facts(&look) }), None, "unreadable is not gone");
+    }
+
+    #[test]
+    fn an_unknown_delivery_is_settled_by_evidence() {
+        let (look, mut r) = (look(), record(State::Idle));
+        r.digest.prompt = None;
+        lease(&mut r).phase = Phase::Unknown;
+        let f = facts(&look);
+        assert_eq!(step(t(12), &r, &f), None, "too early");
+        assert!(matches!(step(t(30), &r, &f), Some(Step::Wait(_))), "no evidence, no second sending");
+        let empty = Facts { composer: Some(String::new()), ..f.clone() };
+        assert!(matches!(step(t(30), &r, &empty), Some(Step::SendAfresh(_))));
+        let ours = Facts { composer: Some("Task x (attempt 1): re".into()), ..f.clone() };
+        assert_eq!(step(t(30), &r, &ours), Some(Step::PressEnter));
+        let theirs = Facts { composer: Some("a person's draft".into()), ..f.clone() };
+        assert!(matches!(step(t(30), &r, &theirs), Some(Step::Wait(_))));
+        let written = Facts { in_transcript: true, ..f.clone() };
+        assert!(matches!(step(t(30), &r, &written), Some(Step::Confirm(_))));
+        r.digest.prompt = seen(12, "Task x (attempt 1): read");
+        assert!(matches!(step(t(30), &r, &f), Some(Step::Confirm(_))));
+        r.digest.prompt = seen(12, "Task x (attempt 2): read");
+        assert!(matches!(step(t(30), &r, &f), Some(Step::Wait(_))), "another attempt's prompt");
+    }
+
+    #[test]
+    fn the_dead_come_back_with_growing_pauses_and_not_for_ever() {
+        let (look, mut r) = (look(), record(State::Dead));
+        let f = facts(&look);
+        assert!(matches!(step(t(20), &r, &f), Some(Step::Resume(_))));
+        lease(&mut r).resumes = 1;
+        assert!(matches!(step(t(25), &r, &f), Some(Step::Wait(_))));
+        assert!(matches!(step(t(31), &r, &f), Some(Step::Resume(_))));
+        assert!(matches!(step(t(-9000), &r, &f), Some(Step::Resume(_))), "a clock gone back does not park it");
+        lease(&mut r).resumes = 2;
+        assert!(matches!(step(t(9000), &r, &f), Some(Step::FailAttempt(_))));
+        lease(&mut r).resumes = 0;
+        lease(&mut r).phase = Phase::Submitted;
+        r.digest.prompt = None;
+        let none = Facts { has_transcript: Some(false), ..f };
+        assert!(matches!(step(t(20), &r, &none), Some(Step::Return(_))), "it never began");
+    }
+
+    #[test]
+    fn a_failed_turn_carries_on_after_a_pause_and_a_login_needs_a_person() {
+        let (look, mut r) = (look(), record(State::Idle));
+        r.digest.failure = Some(Seen { at: t(15), what: "server_error".into(), text: "API Error: 529".into(), running: 0 });
+        assert!(matches!(step(t(20), &r, &facts(&look)), Some(Step::Wait(_))));
+        assert!(matches!(step(t(40), &r, &facts(&look)), Some(Step::CarryOn(_))));
+        lease(&mut r).nudges = 5;
+        assert!(matches!(step(t(40), &r, &facts(&look)), Some(Step::FailAttempt(_))));
+        r.digest.failure.as_mut().unwrap().what = "authentication_failed".into();
+        assert!(matches!(step(t(4000), &r, &facts(&look)), Some(Step::Wait(_))));
+    }
+
+    #[test]
+    fn a_client_that_asks_to_log_in_gives_the_task_back() {
+        let (mut look, mut r) = (look(), record(State::Waiting));
+        r.digest.prompt = None;
+        lease(&mut r).phase = Phase::Submitted;
+        look.screen = Some("asks to log in");
+        assert!(matches!(step(t(20), &r, &facts(&look)), Some(Step::Return(_))));
+        look.screen = None;
+        r.note.state = State::Unknown;
+        assert_eq!(step(t(50), &r, &facts(&look)), None);
+        assert!(matches!(step(t(80), &r, &facts(&look)), Some(Step::Return(_))));
+    }
+
+    #[test]
+    fn a_dedicated_session_comes_back_unless_a_person_ended_it() {
+        let (look, mut r) = (look(), record(State::Dead));
+        r.kind = Kind::Dedicated;
+        r.lease = None;
+        assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Resume(_))));
+        r.digest.end = Some(Seen { at: t(20), what: "prompt_input_exit".into(), ..Seen::default() });
+        assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Wait(_))));
+        r.digest.end.as_mut().unwrap().at = t(5);
+        let none = Facts { has_transcript: Some(false), ..facts(&look) };
+        assert!(matches!(step(t(30), &r, &none), Some(Step::Relaunch(_))));
+        r.kind = Kind::Pool;
+        assert_eq!(step(t(30), &r, &none), Some(Step::Forget));
+    }
+}

@@ -1,0 +1,307 @@
+//! The durable steps: the only place that writes, moves or removes a file of ours.
+//!
+//! Write = new temp file in the same directory → fsync → rename → fsync of the directory, so a
+//! reader sees the old file or the new one, and what was reported has reached the disk. A failed
+//! fsync is a failed write. The process may be killed between any two steps: what is left over
+//! (`.tmp-*`) is swept by the next run, and every caller keeps the order that makes the state
+//! before each step and after it a valid one.
+//!
+//! With the feature `crash-points`, `CLAUDE_FAILOVER_CRASH_AT=n` ends the process with status 86
+//! at the n-th durable step; the tests walk over all n.
+#![expect(clippy::disallowed_methods, reason = "this is the module the lint points to")]
+
+use anyhow::{Context, Result};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How temp files begin; listings skip names with a leading dot.
+pub const TEMP_PREFIX: &str = ".tmp-";
+
+/// Counts a durable step, or a moment before or after an outside effect; ends the process when it
+/// is the one asked for. Does nothing in a build without crash points.
+#[inline]
+pub fn step(label: &str) {
+    #[cfg(feature = "crash-points")]
+    crash::step(label);
+    #[cfg(not(feature = "crash-points"))]
+    let _ = label;
+}
+
+#[cfg(feature = "crash-points")]
+mod crash {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static AT: LazyLock<Option<u64>> =
+        LazyLock::new(|| std::env::var("CLAUDE_FAILOVER_CRASH_AT").ok()?.parse().ok());
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+
+    fn exit_at_once(status: i32) -> ! {
+        // SAFETY: `_exit` takes no pointer and does not return.
+        unsafe { nix::libc::_exit(status) }
+    }
+
+    pub fn step(label: &str) {
+        let Some(at) = *AT else { return };
+        if COUNT.fetch_add(1, Ordering::Relaxed) + 1 == at {
+            // The label goes to stderr so that a failing sweep names the step, then no destructor runs.
+            eprintln!("crash point {at}: {label}");
+            exit_at_once(86);
+        }
+    }
+}
+
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+fn parent(path: &Path) -> Result<&Path> {
+    path.parent().with_context(|| format!("a path without a directory: `{}`", path.display()))
+}
+
+/// Makes what was renamed, created or removed in a directory survive a power cut.
+fn sync_dir(dir: &Path) -> Result<()> {
+    step("fsync directory");
+    File::open(dir)
+        .and_then(|d| d.sync_all())
+        .with_context(|| format!("could not sync directory `{}`", dir.display()))
+}
+
+/// Writes a temp file beside `path`, complete and on disk.
+fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
+    let dir = parent(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let temp = dir.join(format!("{TEMP_PREFIX}{name}.{}.{serial}", std::process::id()));
+    step("create temp file");
+    let open = || {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true) // a planted link or a stale temp file is refused, never followed
+            .mode(mode)
+            .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+            .open(&temp)
+    };
+    let mut file = match open() {
+        // The same pid in an earlier boot left it: nobody else can own this name.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(&temp).and_then(|()| open())
+        }
+        other => other,
+    }
+    .with_context(|| format!("could not create `{}`", temp.display()))?;
+    let written = (|| {
+        step("write temp file");
+        file.write_all(bytes)?;
+        step("fsync temp file");
+        file.sync_all()
+    })();
+    if let Err(e) = written {
+        // Room may be short: a half-written file must not take more of it.
+        let _ = fs::remove_file(&temp);
+        return Err(e).with_context(|| format!("could not write `{}`", path.display()));
+    }
+    Ok(temp)
+}
+
+/// Replaces the content of a file, or creates it, with mode 0600.
+///
+/// # Errors
+/// If any step fails; the old content is then still there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_mode(path, bytes, 0o600)
+}
+
+/// Like [`write`], with a mode of the caller's choice (a file of the project, not of ours).
+///
+/// # Errors
+/// If any step fails; the old content is then still there.
+pub fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let temp = temp_beside(path, bytes, mode)?;
+    step("rename over");
+    if let Err(e) = fs::rename(&temp, path) {
+        let _ = fs::remove_file(&temp);
+        return Err(e).with_context(|| format!("could not replace `{}`", path.display()));
+    }
+    sync_dir(parent(path)?)
+}
+
+/// Creates a file that must not exist yet; it appears with its whole content or not at all.
+///
+/// # Errors
+/// If the name is taken (see [`is_taken`]) or a step fails.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let temp = temp_beside(path, bytes, mode)?;
+    step("rename into place");
+    if let Err(e) = rename_noreplace(&temp, path) {
+        let _ = fs::remove_file(&temp);
+        return Err(e).with_context(|| format!("could not create `{}`", path.display()));
+    }
+    sync_dir(parent(path)?)
+}
+
+/// Moves a file to a name that must be free. Of any number of processes that try, one wins.
+///
+/// # Errors
+/// If the source is gone, the target exists (see [`is_taken`]), or a step fails.
+pub fn claim(from: &Path, to: &Path) -> Result<()> {
+    step("claiming rename");
+    rename_noreplace(from, to)
+        .with_context(|| format!("could not move `{}` to `{}`", from.display(), to.display()))?;
+    let (source, target) = (parent(from)?, parent(to)?);
+    sync_dir(target)?;
+    if source != target {
+        sync_dir(source)?;
+    }
+    Ok(())
+}
+
+fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        // A file system without the flag: a link refuses to replace as well. A kill between the
+        // two leaves both names, which the sweep of the queue settles (`model::queue`).
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            fs::hard_link(from, to)?;
+            step("unlink after link");
+            fs::remove_file(from)
+        }
+        other => other.map_err(io::Error::from),
+    }
+}
+
+/// Whether an error of [`create`] or [`claim`] says that the target name was taken.
+#[must_use]
+pub fn is_taken(error: &anyhow::Error) -> bool {
+    io_kind(error) == Some(io::ErrorKind::AlreadyExists)
+}
+
+/// Whether an error says that the file was not there: somebody else was faster.
+#[must_use]
+pub fn is_gone(error: &anyhow::Error) -> bool {
+    io_kind(error) == Some(io::ErrorKind::NotFound)
+}
+
+fn io_kind(error: &anyhow::Error) -> Option<io::ErrorKind> {
+    error.chain().find_map(|c| c.downcast_ref::<io::Error>()).map(io::Error::kind)
+}
+
+/// Removes a file; it need not exist.
+///
+/// # Errors
+/// If it exists and cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    step("unlink");
+    match fs::remove_file(path) {
+        Ok(()) => sync_dir(parent(path)?),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e).with_context(|| format!("could not remove `{}`", path.display())),
+    }
+}
+
+/// Makes a directory and its missing parents, each 0700, and syncs the parent of each new one.
+///
+/// # Errors
+/// If one cannot be made.
+pub fn ensure_dir(path: &Path) -> Result<()> {
+    ensure_dir_mode(path, 0o700)
+}
+
+/// Like [`ensure_dir`], with a mode of the caller's choice (a directory of the project).
+///
+/// # Errors
+/// If one cannot be made.
+pub fn ensure_dir_mode(path: &Path, mode: u32) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let dir = parent(path)?;
+    ensure_dir_mode(dir, mode)?;
+    step("mkdir");
+    match fs::DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => sync_dir(dir),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) => Err(e).with_context(|| format!("could not make directory `{}`", path.display())),
+    }
+}
+
+/// Appends one line in one write, without fsync: evidence, never the only record of anything.
+///
+/// # Errors
+/// If the file cannot be opened, or not all of the line fits on the disk.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let mut bytes = Vec::with_capacity(line.len() + 2);
+    bytes.extend_from_slice(line.as_bytes());
+    bytes.push(b'\n');
+    let open = || {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+            .open(path)
+    };
+    let mut file = open().with_context(|| format!("could not open `{}`", path.display()))?;
+    step("append");
+    let count = file.write(&bytes).with_context(|| format!("could not append to `{}`", path.display()))?;
+    if count < bytes.len() {
+        // A full disk takes part of a line; readers skip it, and this newline keeps the next whole.
+        let _ = file.write(b"\n");
+        anyhow::bail!("only {count} of {} bytes fitted into `{}`", bytes.len(), path.display());
+    }
+    Ok(())
+}
+
+/// Creates an empty file if it is not there: a kick for a path unit. Not synced: it is only a hint.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn touch(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(e).with_context(|| format!("could not create `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes an empty hint file without syncing; it need not exist.
+pub fn untouch(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
+/// Removes the temp files of runs that were killed. Only under the state lock: every writer holds
+/// it, so whatever is seen here is litter.
+pub fn sweep_temp(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Refuses a directory that others could write to.
+///
+/// # Errors
+/// If it is not ours, or its mode lets others in; the hint names the command that mends it.
+pub fn check_private(dir: &Path) -> Result<()> {
+    use crate::error::Mark;
+    use std::os::unix::fs::MetadataExt;
+    let meta = fs::symlink_metadata(dir)
+        .with_context(|| format!("could not look at `{}`", dir.display()))?;
+    if !meta.is_dir() {
+        return Err(anyhow::anyhow!("not a directory: `{}`", dir.display()));
+    }
+    if meta.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(anyhow::anyhow!("belongs to user {}, not to us: `{}`", meta.uid(), dir.display()))
+            .hint("run as that user, or name another directory with `--state-dir`");
+    }
+    if meta.permissions().mode() & 0o077 != 0 {
+        return Err(anyhow::anyhow!("others can read or write it: `{}`", dir.display()))
+            .hint(format!("chmod 700 {}", dir.display()));
+    }
+    Ok(())
+}
