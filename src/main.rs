@@ -1,1 +1,15 @@
-fn main() {}
+//! Parse, run, print, exit code.
+
+use clap::Parser;
+use claude_failover::{cli::Cli, commands, error::exit_of, logging, output::Output};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.global.verbose, cli.global.quiet);
+    let exit = commands::run(&cli).unwrap_or_else(|error| {
+        Output { json: cli.global.json, quiet: cli.global.quiet }.error(&error);
+        exit_of(&error)
+    });
+    ExitCode::from(exit as u8)
+}

@@ -1,7 +1,12 @@
 //! How the world is touched: files, locks, clocks, processes, tmux, the client. Nothing is decided here.
 
 pub mod atomic;
+pub mod claude;
 pub mod clock;
+pub mod events;
 pub mod lock;
 pub mod paths;
+pub mod process;
+pub mod queue;
 pub mod store;
+pub mod tmux;

@@ -46,6 +46,8 @@ pub struct Facts<'a> {
     pub seen: &'a Observation,
     /// Where the file of the leased task lies.
     pub place: Option<Place>,
+    /// Whether a dispatch is at work, which settles what it sends itself.
+    pub delivering: bool,
     /// Whether the conversation has a transcript; `None` if that could not be seen.
     pub has_transcript: Option<bool>,
     /// Whether the transcript holds our prompt of this try.
@@ -92,6 +94,9 @@ fn with_lease(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Fac
     let age = now.duration_since(lease.since);
     let reported = record.digest.prompt.as_ref().is_some_and(|p| p.at >= lease.since && is_ours(&p.text, lease));
     let settled = lease.phase == Phase::Confirmed || reported;
+    if !settled && facts.delivering {
+        return None;
+    }
     match record.note.state {
         State::Dead => return dead(now, record, lease, facts),
         State::Waiting if !settled && facts.seen.screen.is_some() => {
@@ -172,8 +177,8 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
 
 fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>) -> Option<Step> {
     let how = record.note.evidence.first().cloned().unwrap_or_default();
-    if lease.phase == Phase::Claimed && record.client.is_none() {
-        return None; // dispatch has not launched it yet
+    if lease.phase == Phase::Claimed {
+        return None; // nothing was sent: dispatch delivers it or gives it back
     }
     // The transcript appears with the first prompt: without one there is nothing to come back to.
     let begun = facts.has_transcript.unwrap_or(lease.phase == Phase::Confirmed);
@@ -277,6 +282,7 @@ mod tests {
         Facts {
             seen,
             place: Some(Place::Claimed),
+            delivering: false,
             has_transcript: Some(true),
             in_transcript: false,
             composer: None,

@@ -305,3 +305,20 @@ pub fn check_private(dir: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// Replaces a file by rename without syncing: for what is reported anew every few seconds, from
+/// inside a session that must not wait for a disk.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn replace_hint(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temp = parent(path)?.join(format!("{TEMP_PREFIX}{name}.{}", std::process::id()));
+    let mut open = OpenOptions::new();
+    open.write(true).create(true).truncate(true).mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
+    open.open(&temp)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temp, path))
+        .inspect_err(|_| drop(fs::remove_file(&temp)))
+        .with_context(|| format!("could not write `{}`", path.display()))
+}

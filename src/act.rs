@@ -1,0 +1,8 @@
+//! The steps that commands share, between a decision and the world. Each writes its intent before
+//! an outside effect and the result after it, and takes the state lock only for the writing.
+
+pub mod deliver;
+pub mod end;
+pub mod launch;
+pub mod look;
+pub mod stop;

@@ -1,0 +1,160 @@
+//! The end of a try: into the task's record, into its file, out of the session.
+//!
+//! Order: record, outcome in the file, the file's move, the lease. A run that is killed between
+//! two of them leaves a lease whose task has moved, and the next look drops it.
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::look;
+use crate::env::Env;
+use crate::model::front_matter::{OutcomeResult, Tokens};
+use crate::model::name::SessionName;
+use crate::model::session::{Lease, SessionRecord};
+use crate::model::task::{Attempt, AttemptResult, TaskRecord};
+use crate::sys::store::LogEntry;
+use crate::sys::{claude, clock, queue};
+
+/// How a try ended.
+#[derive(Clone, Debug)]
+pub struct Ending<'a> {
+    /// What came of it.
+    pub result: AttemptResult,
+    /// Why.
+    pub reason: &'a str,
+    /// Whether it counts against the limit of tries.
+    pub counted: bool,
+    /// Whether a task that failed may be tried again.
+    pub retry: bool,
+    /// The command, for the log.
+    pub command: &'a str,
+}
+
+/// Where the task went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Went {
+    /// To `done/`.
+    Done,
+    /// To `failed/`.
+    Failed,
+    /// Back to the inbox.
+    Back,
+    /// Nowhere: the session does not have it any more.
+    Nowhere,
+}
+
+impl Went {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Back => "requeued",
+            Self::Nowhere => "left",
+        }
+    }
+}
+
+/// Ends the try that a session has, if it still is the one that was decided about.
+///
+/// # Errors
+/// If a step fails; the next run finds the lease and repeats it.
+pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending<'_>) -> Result<Went> {
+    // Reading a long transcript takes time: before the lock, not under it.
+    let tokens = if ending.result == AttemptResult::Returned { None } else { tokens(env, record, lease) };
+    let now = clock::now();
+    let mut locked = env.store.lock()?;
+    let Some(mut current) = env.store.session(&record.name)? else { return Ok(Went::Nowhere) };
+    let same = |l: &Lease| l.task == lease.task && l.attempt == lease.attempt;
+    if !current.lease.as_ref().is_some_and(same) {
+        return Ok(Went::Nowhere);
+    }
+    let mut task = env.store.task(&lease.task)?.unwrap_or_else(|| TaskRecord::new(lease.task.clone()));
+    let before = task.clone();
+    task.ended(Attempt {
+        number: lease.attempt,
+        session: record.name.clone(),
+        accounts: current.account.iter().cloned().collect(),
+        conversation: current.conversation.clone(),
+        started: lease.claimed,
+        ended: now,
+        result: ending.result,
+        reason: ending.reason.to_owned(),
+        counted: ending.counted,
+    });
+    if task != before {
+        locked.write_task(&task)?;
+    }
+    let limit = env.config.dispatch.max_task_bytes;
+    let exhausted = !ending.retry || task.counted() >= lease.max_attempts;
+    let went = match ending.result {
+        AttemptResult::Done => Went::Done,
+        AttemptResult::Failed if exhausted => Went::Failed,
+        AttemptResult::Failed | AttemptResult::Returned => Went::Back,
+    };
+    let (path, id) = (&lease.project_path, &lease.task.id);
+    match went {
+        Went::Done => {
+            let outcome = task.outcome(OutcomeResult::Done, tokens);
+            queue::finish(&mut locked, path, id, queue::End::Done, outcome.as_ref(), limit)?;
+        }
+        Went::Failed => {
+            let outcome = task.outcome(OutcomeResult::Failed, tokens);
+            queue::finish(&mut locked, path, id, queue::End::Failed, outcome.as_ref(), limit)?;
+        }
+        Went::Back | Went::Nowhere => queue::give_back(&mut locked, path, id)?,
+    }
+    current.lease = None;
+    current.freed = Some(now);
+    locked.write_session(&current)?;
+    queue::write_status(&mut locked, path, "idle", "", "", now);
+    drop(locked);
+    env.store.kick("dispatch");
+    note(env, ending, &record.name, lease, went);
+    Ok(went)
+}
+
+fn note(env: &Env, ending: &Ending<'_>, session: &SessionName, lease: &Lease, went: Went) {
+    env.note(&LogEntry {
+        command: ending.command,
+        what: match went {
+            Went::Done => "finished a task",
+            Went::Failed => "gave a task up",
+            Went::Back | Went::Nowhere => "put a task back",
+        },
+        why: ending.reason,
+        session: Some(session.as_str()),
+        task: Some(lease.task.to_string()),
+        ..LogEntry::default()
+    });
+}
+
+/// Takes a lease away whose task lies where it does not count any more.
+///
+/// # Errors
+/// If a step fails.
+pub fn drop_lease(env: &Env, record: &SessionRecord, lease: &Lease, why: &str, now: Timestamp) -> Result<()> {
+    env.store.lock()?.update_session(&record.name, |current| {
+        if current.lease.as_ref().is_some_and(|l| l.task == lease.task && l.attempt == lease.attempt) {
+            current.lease = None;
+            current.freed = Some(now);
+        }
+    })?;
+    env.note(&LogEntry {
+        command: "watch",
+        what: "freed a session",
+        why,
+        session: Some(record.name.as_str()),
+        task: Some(lease.task.to_string()),
+        ..LogEntry::default()
+    });
+    Ok(())
+}
+
+fn tokens(env: &Env, record: &SessionRecord, lease: &Lease) -> Option<Tokens> {
+    let home = look::account_home(env, record)?;
+    let conversation = record.conversation.as_deref()?;
+    let path = claude::transcript(&home, record.digest.transcript.as_deref(), conversation).ok()??;
+    claude::tokens(&path, lease.claimed).ok()
+}

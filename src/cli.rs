@@ -1,0 +1,63 @@
+//! The command line: global flags and the list of commands. Arguments are in each command's file.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+use crate::commands;
+
+/// Keeps a pool of Claude Code sessions busy, and alive across account limits.
+#[derive(Debug, Parser)]
+#[command(name = "claude-failover", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, nothing to do, or skipped because another run holds the lock
+  1  failed
+  2  wrong usage
+  3  part of the work failed
+  4  a lock stayed busy although a person waited
+  5  the answer is \"no\"
+  6  the configuration is invalid";
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "CLAUDE_FAILOVER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// State directory
+    #[arg(long, global = true, value_name = "DIR", env = "CLAUDE_FAILOVER_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print one JSON object, errors included
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more on stderr: -v what changed, -vv why
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less; `status -q` prints the number of things that need a person
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Config(commands::config::Args),
+    Dispatch(commands::dispatch::Args),
+    #[command(hide = true)]
+    Event(commands::event::Args),
+    Explain(commands::explain::Args),
+    Launch(commands::launch::Args),
+    Status(commands::status::Args),
+    #[command(hide = true)]
+    Statusline(commands::statusline::Args),
+    Stop(commands::stop::Args),
+    Task(commands::task::Args),
+    Watch(commands::watch::Args),
+}

@@ -1,0 +1,38 @@
+//! One file a subcommand; here the one match.
+
+pub mod config;
+pub mod dispatch;
+pub mod event;
+pub mod explain;
+pub mod launch;
+pub mod status;
+pub mod statusline;
+pub mod stop;
+pub mod task;
+pub mod watch;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+use crate::env::Env;
+use crate::error::Exit;
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+/// Whatever the command could not do.
+pub fn run(cli: &Cli) -> Result<Exit> {
+    let env = || Env::new(&cli.global);
+    match &cli.command {
+        Command::Config(args) => config::run(&cli.global, args),
+        Command::Dispatch(args) => dispatch::run(&env()?, args),
+        Command::Event(args) => event::run(&cli.global, args),
+        Command::Explain(args) => explain::run(&env()?, args),
+        Command::Launch(args) => launch::run(&env()?, args),
+        Command::Status(args) => status::run(&env()?, args),
+        Command::Statusline(args) => statusline::run(&cli.global, args),
+        Command::Stop(args) => stop::run(&env()?, args),
+        Command::Task(args) => task::run(env()?, args),
+        Command::Watch(args) => watch::run(&env()?, args),
+    }
+}

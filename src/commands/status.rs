@@ -1,0 +1,260 @@
+//! `status`: what is. What needs a person comes first.
+
+use anyhow::Result;
+use anstyle::Style;
+use serde::Serialize;
+
+use crate::act::look::{self, Scene};
+use crate::env::{Env, local, short};
+use crate::error::Exit;
+use crate::model::observe::words;
+use crate::model::queue::ProjectQueue;
+use crate::model::session::{Kind, SessionRecord, State};
+use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, cut, styled, table};
+use crate::sys::queue;
+
+/// Show sessions, queues and what needs a person
+///
+/// With `-q` it prints one number: how many things need a person.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Trust the records of the last `watch` instead of asking tmux
+    #[arg(long)]
+    cached: bool,
+}
+
+/// Something that will not go on by itself.
+#[derive(Debug, Serialize)]
+struct Need {
+    subject: String,
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the state cannot be read.
+pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    let sessions = env.store.sessions()?;
+    let mut needs: Vec<Need> = Vec::new();
+    for broken in &sessions.broken {
+        needs.push(Need { subject: broken.name.clone(), what: broken.error.clone(), hint: broken.hint.clone() });
+    }
+    let records = if args.cached { sessions.records.clone() } else { fresh(env, &sessions.records, &mut needs) };
+    let projects = queue::projects(&env.config);
+    let queues: Vec<ProjectQueue> =
+        projects.iter().map(|p| queue::read(p, env.config.dispatch.max_task_bytes, &env.zone)).collect();
+    needs_of_sessions(env, &records, &mut needs);
+    needs_of_queues(&queues, &records, &mut needs);
+    let account = env.store.account(&env.config.active_account)?;
+    if let Some(account) = &account
+        && account.failed_launches > 0
+    {
+        let what = format!("{} launches failed: {}", account.failed_launches, account.reason);
+        needs.push(Need { subject: format!("account {}", account.name), what, hint: None });
+    }
+    if env.out.json {
+        env.out.object(&json(env, &records, &queues, &projects, &needs));
+    } else if env.out.quiet {
+        env.out.text(&needs.len().to_string());
+    } else {
+        env.out.text(&text(env, &records, &queues, &projects, &needs));
+    }
+    Ok(Exit::Done)
+}
+
+/// The records with a fresh look, not written back.
+fn fresh(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Vec<SessionRecord> {
+    if records.iter().all(|r| r.client.is_none() && r.lease.is_none()) {
+        return records.to_vec();
+    }
+    let tmux = env.tmux();
+    let scene = Scene::of(&tmux);
+    if let Err(e) = &scene.tmux {
+        needs.push(Need { subject: "tmux".into(), what: e.to_string(), hint: e.hint() });
+    }
+    records
+        .iter()
+        .map(|r| if r.client.is_none() && r.lease.is_none() { r.clone() } else { look::at(env, &tmux, &scene, r).0 })
+        .collect()
+}
+
+fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) {
+    let socket = env.tmux().command_line();
+    let attach = |name: &dyn std::fmt::Display| {
+        let mut words: Vec<String> = socket.iter().filter(|w| *w != "-u").cloned().collect();
+        words.extend(["attach".to_owned(), "-t".to_owned(), format!("={name}")]);
+        shlex::try_join(words.iter().map(String::as_str)).ok()
+    };
+    for r in records {
+        let why = r.note.evidence.last().cloned().unwrap_or_default();
+        let needs_person = match r.note.state {
+            State::Waiting | State::Stalled => true,
+            State::Unknown => r.client.is_some(),
+            State::Dead => r.kind == Kind::Dedicated && r.client.is_some(),
+            _ => false,
+        };
+        if needs_person {
+            let what = format!("{}: {why}", r.note.state);
+            needs.push(Need { subject: r.name.to_string(), what, hint: attach(&r.name) });
+        }
+    }
+    for d in &env.config.dedicated {
+        if !records.iter().any(|r| r.name == d.name) {
+            let hint = Some(format!("claude-failover launch {}", d.name));
+            needs.push(Need { subject: d.name.to_string(), what: "dedicated, never launched".into(), hint });
+        }
+    }
+}
+
+fn needs_of_queues(queues: &[ProjectQueue], records: &[SessionRecord], needs: &mut Vec<Need>) {
+    for q in queues {
+        if let Some(why) = &q.unreadable {
+            needs.push(Need { subject: q.project.to_string(), what: why.clone(), hint: None });
+        }
+        for (name, fault) in &q.refused {
+            needs.push(Need { subject: format!("{}: {name}", q.project), what: fault.to_string(), hint: fault.hint.clone() });
+        }
+        for w in &q.waiting {
+            if let Err(fault) = &w.header {
+                let subject = format!("{}:{}", q.project, w.id);
+                needs.push(Need { subject, what: fault.to_string(), hint: fault.hint.clone() });
+            }
+        }
+        for id in &q.claimed {
+            let held = records.iter().filter_map(|r| r.lease.as_ref()).any(|l| l.task.project == q.project && l.task.id == *id);
+            if !held {
+                let hint = Some(format!("claude-failover task retry {id} --project {}", q.project));
+                needs.push(Need { subject: format!("{}:{id}", q.project), what: "claimed, but no session has it".into(), hint });
+            }
+        }
+    }
+}
+
+fn ended(project: &crate::config::Project, folder: &str) -> usize {
+    std::fs::read_dir(project.path.join(queue::FOLDER).join(folder))
+        .map_or(0, |d| d.flatten().filter(|e| e.file_name().to_string_lossy().ends_with(".md")).count())
+}
+
+fn json(
+    env: &Env,
+    records: &[SessionRecord],
+    queues: &[ProjectQueue],
+    projects: &[crate::config::Project],
+    needs: &[Need],
+) -> serde_json::Value {
+    let sessions: Vec<_> = records
+        .iter()
+        .map(|r| {
+            serde_json::json!({
+                "name": r.name, "kind": r.kind, "state": r.note.state, "since": r.note.since,
+                "evidence": r.note.evidence, "project": r.project, "cwd": r.cwd, "account": r.account,
+                "model": r.model, "conversation": r.conversation, "pid": r.client.as_ref().map(|c| c.pid),
+                "task": r.lease.as_ref().map(|l| &l.task), "lease": r.lease,
+            })
+        })
+        .collect();
+    let queues: Vec<_> = queues
+        .iter()
+        .zip(projects)
+        .map(|(q, p)| {
+            serde_json::json!({
+                "project": q.project, "path": q.path, "waiting": q.waiting.len(), "claimed": q.claimed.len(),
+                "done": ended(p, "done"), "failed": ended(p, "failed"),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "version": 1, "at": env.now, "active_account": env.config.active_account,
+        "sessions": sessions, "projects": queues, "needs_person": needs,
+        "pool": { "max": env.config.pool.max, "running": records.iter().filter(|r| r.kind == Kind::Pool && r.client.is_some()).count() },
+    })
+}
+
+/// The colour of a state.
+#[must_use]
+pub fn state_style(state: State) -> Style {
+    match state {
+        State::Working => GOOD,
+        State::Idle | State::Starting => Style::new(),
+        State::Waiting | State::Limited | State::Unknown => WARN,
+        State::Stalled | State::Dead => BAD,
+    }
+}
+
+fn text(
+    env: &Env,
+    records: &[SessionRecord],
+    queues: &[ProjectQueue],
+    projects: &[crate::config::Project],
+    needs: &[Need],
+) -> String {
+    let mut out = String::new();
+    if !needs.is_empty() {
+        out.push_str(&format!("{}\n", styled(STRONG, format!("needs a person ({})", needs.len()))));
+        for need in needs {
+            out.push_str(&format!("  {} {}\n", styled(WARN, &need.subject), need.what));
+            if let Some(hint) = &need.hint {
+                out.push_str(&format!("    hint: {hint}\n"));
+            }
+        }
+        out.push('\n');
+    }
+    let live: Vec<&SessionRecord> =
+        records.iter().filter(|r| r.client.is_some() || r.lease.is_some() || r.kind == Kind::Dedicated).collect();
+    let mut rows = vec![["SESSION", "STATE", "SINCE", "TASK", "PROJECT", "ACCOUNT"].map(str::to_owned).to_vec()];
+    let mut states = vec![State::Idle];
+    for r in &live {
+        let name = if r.kind == Kind::Dedicated { format!("{} (dedicated)", r.name) } else { r.name.to_string() };
+        let task = r.lease.as_ref().map_or_else(
+            || "-".to_owned(),
+            |l| match l.attempt {
+                1 => l.task.id.to_string(),
+                n => format!("{} (attempt {n})", l.task.id),
+            },
+        );
+        let place = r.cwd.as_ref().map_or_else(|| "-".to_owned(), |p| short(p, &env.config.home));
+        rows.push(vec![
+            name,
+            r.note.state.to_string(),
+            words(env.now.duration_since(r.note.since)),
+            cut(&task, 40),
+            r.project.as_ref().map_or(place, ToString::to_string),
+            r.account.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+        ]);
+        states.push(r.note.state);
+    }
+    if live.is_empty() {
+        out.push_str("no session runs\n");
+    } else {
+        out.push_str(&table(&rows, &|r, c| match (r, c) {
+            (0, _) => STRONG,
+            (_, 1) => state_style(states[r]),
+            (_, 2) => FAINT,
+            _ => Style::new(),
+        }));
+    }
+    let running = records.iter().filter(|r| r.kind == Kind::Pool && r.client.is_some()).count();
+    let max = env.config.pool.max;
+    out.push_str(&format!("pool: {running} of {max} sessions run, new ones on account `{}`\n\n", env.config.active_account));
+    let mut rows = vec![["PROJECT", "WAITING", "CLAIMED", "DONE", "FAILED"].map(str::to_owned).to_vec()];
+    for (q, p) in queues.iter().zip(projects) {
+        rows.push(vec![
+            q.project.to_string(),
+            q.waiting.len().to_string(),
+            q.claimed.len().to_string(),
+            ended(p, "done").to_string(),
+            ended(p, "failed").to_string(),
+        ]);
+    }
+    if rows.len() > 1 {
+        out.push_str(&table(&rows, &|r, _| if r == 0 { STRONG } else { Style::new() }));
+    } else {
+        out.push_str("no projects\n");
+    }
+    out.push_str(&styled(FAINT, local(env.now, &env.zone)));
+    out.push('\n');
+    out
+}

@@ -1,0 +1,71 @@
+//! `statusline`: keeps what the client's status line tells (usage windows, context), and shows one.
+
+use anyhow::Result;
+use serde_json::Value;
+use std::io::Read;
+
+use crate::cli::Global;
+use crate::error::Exit;
+use crate::model::name::SessionName;
+use crate::output::Output;
+use crate::sys::atomic;
+use crate::sys::store::Store;
+
+/// Record the client's status line and print one (called by the client)
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The session that reports
+    #[arg(long)]
+    session: String,
+}
+
+/// Runs the command. Whatever goes wrong, the session goes on.
+///
+/// # Errors
+/// None.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every command")]
+pub fn run(global: &Global, args: &Args) -> Result<Exit> {
+    let mut input = Vec::new();
+    let _ = std::io::stdin().lock().take(1 << 20).read_to_end(&mut input);
+    let value: Value = serde_json::from_slice(&input).unwrap_or_default();
+    Output::default().text(&line(&args.session, &value));
+    if let (Some(dir), Ok(session)) = (&global.state_dir, SessionName::new(args.session.as_str()))
+        && value.is_object()
+    {
+        let store = Store::at(dir);
+        if let Err(e) = atomic::replace_hint(&store.statusline_path(&session), &input) {
+            log::debug!("status line lost: {e:#}");
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// One line for the footer of the session.
+fn line(session: &str, value: &Value) -> String {
+    let mut parts = vec![session.to_owned()];
+    let percent = |path: &str| value.pointer(path).and_then(Value::as_f64).map(|n| format!("{n:.0}%"));
+    if let Some(model) = value.pointer("/model/display_name").and_then(Value::as_str) {
+        parts.push(crate::output::cut(model, 30));
+    }
+    for (name, path) in [
+        ("context", "/context_window/used_percentage"),
+        ("5h", "/rate_limits/five_hour/used_percentage"),
+        ("week", "/rate_limits/seven_day/used_percentage"),
+    ] {
+        parts.extend(percent(path).map(|p| format!("{name} {p}")));
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_missing_is_left_out() {
+        assert_eq!(line("a", &Value::Null), "a");
+        let value = json!({"model":{"display_name":"Opus"},"rate_limits":{"five_hour":{"used_percentage":31.4}}});
+        assert_eq!(line("a", &value), "a · Opus · 5h 31%");
+    }
+}

@@ -1,0 +1,520 @@
+//! What the types cannot say: paths that exist, names that are used once, values that fit together.
+
+use jiff::SignedDuration;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::schema::{Raw, RawClient, RawTmux, Time};
+use super::{Account, Client, Config, Dedicated, Dispatch, LoadInputs, Pool, Project, Tmux, TmuxSocket, Watch};
+use crate::model::front_matter::is_model;
+use crate::model::name::{AccountName, BadName, ProjectName, SessionName, shown};
+
+/// Something that is wrong, with the place of it: keys and indices joined by dots.
+#[derive(Debug)]
+pub struct Fault {
+    at: String,
+    message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// The message with file and line.
+    pub fn line(&self, text: &str, file: &str) -> String {
+        let line = line_of(text, &self.at).unwrap_or(1);
+        format!("{file}:{line}: {}: {}", self.at, self.message)
+    }
+}
+
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, at: impl Into<String>, message: impl fmt::Display) {
+        self.0.push(Fault { at: at.into(), message: message.to_string(), hint: None });
+    }
+
+    fn hinted(&mut self, at: impl Into<String>, message: impl fmt::Display, hint: &str) {
+        self.0.push(Fault { at: at.into(), message: message.to_string(), hint: Some(hint.to_owned()) });
+    }
+
+    fn name<T>(&mut self, at: &str, made: Result<T, BadName>) -> Option<T> {
+        made.map_err(|e| self.add(at, e)).ok()
+    }
+
+    fn model(&mut self, at: &str, model: Option<String>) -> Option<String> {
+        let model = model?;
+        if !is_model(&model) {
+            self.add(at, format!("not a model name: `{}`", shown(&model)));
+        }
+        Some(model)
+    }
+
+    /// A path that must be absolute, `~/` meaning the home.
+    fn path(&mut self, at: &str, text: &str, home: &Path) -> Option<PathBuf> {
+        let path = match text.strip_prefix("~/") {
+            Some(rest) => home.join(rest),
+            None if text == "~" => home.to_owned(),
+            None => PathBuf::from(text),
+        };
+        if path.is_absolute() {
+            return Some(path);
+        }
+        let what = if text.is_empty() { "missing".to_owned() } else { format!("not an absolute path: `{}`", shown(text)) };
+        self.hinted(at, what, "write the whole path, or one that begins with `~/`");
+        None
+    }
+
+    fn directory(&mut self, at: &str, text: &str, home: &Path) -> Option<PathBuf> {
+        let path = self.path(at, text, home)?;
+        if path.is_dir() {
+            return Some(path);
+        }
+        self.hinted(at, format!("no such directory: `{}`", path.display()), "make it, or take it out of the configuration");
+        None
+    }
+
+    fn fraction(&mut self, at: &str, value: Option<f64>) {
+        if value.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
+            self.add(at, "must be a fraction from 0 to 1");
+        }
+    }
+}
+
+/// Whether a name stands for the second time; says where it stood first.
+fn repeated<'a>(seen: &mut HashMap<String, String>, key: String, at: &'a str) -> Option<(String, &'a str)> {
+    seen.insert(key, at.to_owned()).map(|first| (first, at))
+}
+
+/// Flags that would switch our hooks off, choose another conversation, or are ours to set.
+const REFUSED_ARGS: [&str; 14] = [
+    "--bare", "--safe-mode", "--setting-sources", "--settings", "--session-id", "--resume", "--continue", "-c", "-r",
+    "-p", "--print", "--fork-session", "--", "--model",
+];
+/// A secret never belongs into the configuration, and these two would switch hooks off.
+const REFUSED_ENV: [&str; 6] = [
+    "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_SIMPLE",
+    "CLAUDE_CODE_SAFE_MODE",
+];
+
+/// Fills in defaults and checks everything; the configuration is usable if there is no fault.
+pub fn resolve(raw: Raw, source: Option<&Path>, inputs: &LoadInputs<'_>, text: &str) -> (Option<Config>, Vec<Fault>) {
+    let mut f = Faults(Vec::new());
+    let home = raw.home.as_deref().and_then(|t| f.path("home", t, inputs.home));
+    let home = home.unwrap_or_else(|| inputs.home.to_owned());
+    let mut warnings = Vec::new();
+    unused(&raw, text, &mut warnings);
+
+    let state_dir = raw.state_dir.as_deref().and_then(|t| f.path("state_dir", t, &home));
+    if let Some(dir) = &state_dir
+        && !raw.allow_volatile_state
+        && ["/tmp", "/var/tmp"].iter().any(|tmp| dir.starts_with(tmp))
+    {
+        let hint = "choose another place, or set `allow_volatile_state: true` for a try";
+        f.hinted("state_dir", format!("the system empties it: `{}`", dir.display()), hint);
+    }
+
+    let accounts = accounts(&raw, &home, &mut f);
+    let active = match &raw.active_account {
+        Some(name) => {
+            let known = accounts.iter().find(|a| a.name.as_str() == name);
+            if known.is_none() {
+                f.add("active_account", format!("no account of this name: `{}`", shown(name)));
+            }
+            known
+        }
+        None => accounts.iter().min_by_key(|a| a.priority),
+    }
+    .map(|a| a.name.clone());
+
+    let projects_dir = match (&raw.projects_dir, &raw.dispatcher.projects_dir) {
+        (Some(_), Some(_)) => {
+            f.add("dispatcher.projects_dir", "the same as `projects_dir`: give one of them");
+            None
+        }
+        (Some(t), None) => f.directory("projects_dir", t, &home),
+        (None, Some(t)) => f.directory("dispatcher.projects_dir", t, &home),
+        (None, None) => None,
+    };
+    let projects = projects(&raw, &home, &accounts, &mut f);
+    let pool = pool(&raw, &home, &mut f);
+    let dedicated = dedicated(&raw, &home, &accounts, &pool, &mut f);
+
+    let d = &raw.dispatcher;
+    let dispatch = Dispatch {
+        ramp: d.ramp.unwrap_or(4),
+        cooldown: time(d.cooldown, SignedDuration::ZERO),
+        max_attempts: d.max_attempts.unwrap_or(3),
+        reuse_sessions: d.reuse_sessions.unwrap_or(true),
+        max_task_bytes: d.max_task_bytes.map_or(1 << 20, |s| s.0),
+    };
+    if dispatch.ramp == 0 {
+        f.add("dispatcher.ramp", "must be at least 1");
+    }
+    if !(1..=100).contains(&dispatch.max_attempts) {
+        f.add("dispatcher.max_attempts", "must be a number from 1 to 100");
+    }
+    let w = &raw.watcher;
+    let watch = Watch {
+        stall_after: positive("watcher.idle_timeout", w.idle_timeout, SignedDuration::from_mins(60), &mut f),
+        done_signal_dir: w.done_signal_dir.as_deref().and_then(|t| f.path("watcher.done_signal_dir", t, &home)),
+        max_resumes: w.max_resumes.unwrap_or(5),
+        dedicated_resume: w.dedicated_resume.unwrap_or(true),
+    };
+    f.fraction("quota.window_5h_threshold", raw.quota.window_5h_threshold);
+    f.fraction("quota.window_week_threshold", raw.quota.window_week_threshold);
+    if let Some(dir) = &raw.checkpoint.dir {
+        f.path("checkpoint.dir", dir, &home);
+    }
+    let client = client(raw.client, &home, &mut f);
+    let tmux = tmux(&raw.tmux, &home, &mut f);
+
+    let config = active.map(|active_account| Config {
+        source: source.map(Path::to_owned),
+        home,
+        state_dir,
+        active_account,
+        accounts,
+        projects,
+        projects_dir,
+        dedicated,
+        pool,
+        client,
+        tmux,
+        dispatch,
+        watch,
+        warnings,
+    });
+    (config, f.0)
+}
+
+fn time(given: Option<Time>, default: SignedDuration) -> SignedDuration {
+    given.map_or(default, |t| t.0)
+}
+
+fn positive(at: &str, given: Option<Time>, default: SignedDuration, f: &mut Faults) -> SignedDuration {
+    let time = time(given, default);
+    if time.is_zero() {
+        f.add(at, "must be longer than nothing");
+    }
+    time
+}
+
+/// Keys of the earlier daemon that are read and have no effect here.
+fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
+    let mut add = |at: &str, why: &str| {
+        let line = line_of(text, at).unwrap_or(1);
+        warnings.push(format!("line {line}: {at} has no effect: {why}"));
+    };
+    for (n, account) in raw.accounts.iter().enumerate() {
+        if account.limits.is_some() {
+            add(&format!("accounts.{n}.limits"), "usage windows are percentages that the client reports");
+        }
+    }
+    let m = &raw.mcp_http;
+    if m.listen.is_some() || m.bearer_token_env.is_some() || m.enable_trigger.is_some() {
+        add("mcp_http", "there is no listener; use `status --json`");
+    }
+    if raw.janitor.is_some() {
+        add("janitor", "not used by this version");
+    }
+    if raw.notifications.is_some() {
+        add("notifications", "not used by this version");
+    }
+}
+
+fn accounts(raw: &Raw, home: &Path, f: &mut Faults) -> Vec<Account> {
+    if raw.accounts.is_empty() {
+        f.hinted("accounts", "at least one account is needed", "see `examples/minimal.yaml`");
+    }
+    let (mut names, mut homes, mut all) = (HashMap::new(), HashMap::new(), Vec::new());
+    for (n, account) in raw.accounts.iter().enumerate() {
+        let (at, at_home) = (format!("accounts.{n}.name"), format!("accounts.{n}.home"));
+        let name = f.name(&at, AccountName::new(account.name.clone()));
+        let path = f.path(&at_home, &account.home, home);
+        let (Some(name), Some(path)) = (name, path) else { continue };
+        if repeated(&mut names, name.to_string(), &at).is_some() {
+            f.add(&at, format!("account `{name}` is listed twice"));
+        }
+        if repeated(&mut homes, path.display().to_string(), &at_home).is_some() {
+            f.hinted(&at_home, format!("two accounts have the home `{}`", path.display()), "a home holds one login");
+        }
+        all.push(Account { name, home: path, priority: account.priority.unwrap_or(100) });
+    }
+    all
+}
+
+fn pin(at: &str, name: Option<&String>, accounts: &[Account], f: &mut Faults) -> Option<AccountName> {
+    let name = name?;
+    let found = accounts.iter().find(|a| a.name.as_str() == name).map(|a| a.name.clone());
+    if found.is_none() {
+        f.add(at, format!("no account of this name: `{}`", shown(name)));
+    }
+    found
+}
+
+fn projects(raw: &Raw, home: &Path, accounts: &[Account], f: &mut Faults) -> Vec<Project> {
+    let (mut names, mut paths, mut all) = (HashMap::new(), HashMap::new(), Vec::new());
+    for (n, project) in raw.projects.iter().enumerate() {
+        let key = |k: &str| format!("projects.{n}.{k}");
+        let Some(path) = f.directory(&key("path"), &project.path, home) else { continue };
+        let last = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let at = if project.name.is_some() { key("name") } else { key("path") };
+        let Some(name) = f.name(&at, ProjectName::new(project.name.clone().unwrap_or_else(last))) else { continue };
+        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if repeated(&mut paths, real.display().to_string(), &key("path")).is_some() {
+            f.add(key("path"), format!("project `{}` is listed twice", path.display()));
+        } else if repeated(&mut names, name.to_string(), &at).is_some() {
+            f.hinted(&at, format!("two projects are named `{name}`"), "give one of them a `name`");
+        }
+        let max_sessions = project.max_sessions.unwrap_or(1);
+        if max_sessions == 0 {
+            f.add(key("max_sessions"), "must be at least 1");
+        }
+        all.push(Project {
+            max_sessions,
+            model: f.model(&key("model"), project.model.clone()),
+            account: pin(&key("account"), project.account.as_ref(), accounts, f),
+            name,
+            path,
+        });
+    }
+    all
+}
+
+fn pool(raw: &Raw, home: &Path, f: &mut Faults) -> Pool {
+    let a = &raw.pool.autonomous;
+    let max = a.max.unwrap_or_else(|| a.min.unwrap_or(0));
+    let pool = Pool {
+        prefix: a.prefix.clone().unwrap_or_else(|| "ccl-auto-".to_owned()),
+        start_index: a.start_index.unwrap_or(0),
+        min: a.min.unwrap_or(0),
+        max,
+        shared_projects_dir: raw
+            .pool
+            .shared_projects_dir
+            .as_deref()
+            .and_then(|t| f.path("pool.shared_projects_dir", t, home)),
+    };
+    if pool.max > 1000 {
+        f.add("pool.autonomous.max", "more than 1000 sessions");
+    }
+    if pool.min > pool.max {
+        f.add("pool.autonomous.min", format!("more than `max` ({})", pool.max));
+    }
+    if let Err(e) = SessionName::new(format!("{}0", pool.prefix)) {
+        f.add("pool.autonomous.prefix", e);
+    }
+    pool
+}
+
+fn dedicated(raw: &Raw, home: &Path, accounts: &[Account], pool: &Pool, f: &mut Faults) -> Vec<Dedicated> {
+    let mut names: HashMap<String, String> =
+        if pool.max <= 1000 { pool.names().into_iter().map(|n| (n.to_string(), "pool".to_owned())).collect() } else { HashMap::new() };
+    let mut all = Vec::new();
+    for (n, session) in raw.pool.dedicated.iter().enumerate() {
+        let key = |k: &str| format!("pool.dedicated.{n}.{k}");
+        let name = f.name(&key("name"), SessionName::new(session.name.clone()));
+        let project = f.directory(&key("project"), &session.project, home);
+        let (Some(name), Some(project)) = (name, project) else { continue };
+        match repeated(&mut names, name.to_string(), &key("name")) {
+            Some((first, _)) if first == "pool" => {
+                f.hinted(key("name"), format!("session `{name}` is one of the pool"), "change the name or `pool.autonomous.prefix`");
+            }
+            Some(_) => f.add(key("name"), format!("session `{name}` is listed twice")),
+            None => {}
+        }
+        all.push(Dedicated {
+            account: pin(&key("account"), session.account.as_ref(), accounts, f),
+            model: f.model(&key("model"), session.model.clone()),
+            name,
+            project,
+        });
+    }
+    all
+}
+
+fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
+    for (n, arg) in raw.args.iter().flatten().enumerate() {
+        let flag = arg.split('=').next().unwrap_or(arg);
+        if REFUSED_ARGS.contains(&flag) {
+            let why = "it is set by us, or would switch our hooks off";
+            f.add(format!("client.args.{n}"), format!("cannot be given: `{flag}`: {why}"));
+        }
+    }
+    for (key, value) in &raw.env {
+        let at = format!("client.env.{key}");
+        if REFUSED_ENV.contains(&key.as_str()) {
+            f.hinted(&at, "cannot be set here", "logins live in the account's home; secrets never in this file");
+        }
+        let fits = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !fits || value.contains('\0') {
+            f.add(&at, "not the name of a variable");
+        }
+    }
+    if let Some(url) = &raw.api_base
+        && !(url.starts_with("http://") || url.starts_with("https://"))
+    {
+        f.add("client.api_base", format!("not an http or https address: `{}`", shown(url)));
+    }
+    let minute = SignedDuration::from_secs(60);
+    Client {
+        program: program("client.program", raw.program.as_deref(), "claude", home, f),
+        args: raw.args.unwrap_or_else(|| vec!["--dangerously-skip-permissions".to_owned()]),
+        env: raw.env,
+        path: raw.path.unwrap_or_else(|| {
+            format!("{}/.local/bin:/usr/local/bin:/usr/bin:/bin", home.display())
+        }),
+        shell: raw.shell.as_deref().and_then(|t| f.path("client.shell", t, home)).unwrap_or_else(|| "/bin/sh".into()),
+        api_base: raw.api_base,
+        model: f.model("client.model", raw.model.or_else(|| Some("sonnet".to_owned()))),
+        model_critical: f.model("client.model_critical", raw.model_critical.or_else(|| Some("opus".to_owned()))),
+        ready_timeout: positive("client.ready_timeout", raw.ready_timeout, minute, f),
+        stop_timeout: positive("client.stop_timeout", raw.stop_timeout, SignedDuration::from_secs(10), f),
+    }
+}
+
+/// A program: a bare name is looked up in `PATH`, everything else must be absolute.
+fn program(at: &str, given: Option<&str>, default: &str, home: &Path, f: &mut Faults) -> PathBuf {
+    match given {
+        None => PathBuf::from(default),
+        Some(name) if !name.is_empty() && !name.contains('/') => PathBuf::from(name),
+        Some(text) => f.path(at, text, home).unwrap_or_default(),
+    }
+}
+
+fn tmux(raw: &RawTmux, home: &Path, f: &mut Faults) -> Tmux {
+    let socket = match raw.socket.as_deref() {
+        None => TmuxSocket::Name("claude-failover".to_owned()),
+        Some(text) if text.contains('/') => {
+            TmuxSocket::Path(f.path("tmux.socket", text, home).unwrap_or_default())
+        }
+        Some(name) => {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+                f.add("tmux.socket", "a name of letters, digits, `.`, `_`, `-`, or an absolute path");
+            }
+            TmuxSocket::Name(name.to_owned())
+        }
+    };
+    let (columns, rows) = (raw.columns.unwrap_or(200), raw.rows.unwrap_or(50));
+    if columns < 80 || rows < 20 {
+        f.add("tmux.columns", "smaller than 80 columns by 20 rows: the client's screen would be cut");
+    }
+    Tmux {
+        program: program("tmux.program", raw.program.as_deref(), "tmux", home, f),
+        socket,
+        config: raw.config.as_deref().and_then(|t| f.path("tmux.config", t, home)),
+        columns,
+        rows,
+        timeout: positive("tmux.timeout", raw.timeout, SignedDuration::from_secs(10), f),
+    }
+}
+
+/// The known key nearest to an unknown one, from serde's message about it.
+pub fn nearest_key(message: &str) -> Option<String> {
+    let unknown = message.split("unknown field `").nth(1)?.split('`').next()?;
+    let known = message.split("expected").nth(1)?.split('`').skip(1).step_by(2);
+    known
+        .map(|k| (distance(unknown, k), k))
+        .min()
+        .filter(|(d, k)| *d <= k.len() / 3 + 1)
+        .map(|(_, k)| k.to_owned())
+}
+
+/// Letters to change, add or drop to get from one word to the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let best = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], best);
+        }
+    }
+    row[b.len()]
+}
+
+/// The line of a key: the parser is sent to it once more and stops there with an error, which has
+/// the place. Where the key is absent, the line of what should hold it.
+pub fn line_of(text: &str, at: &str) -> Option<usize> {
+    let steps: Vec<&str> = at.split('.').collect();
+    for depth in (1..=steps.len()).rev() {
+        let walk = Walk { steps: &steps[..depth] };
+        if let Err(e) = walk.deserialize(serde_yaml::Deserializer::from_str(text))
+            && e.to_string().contains(FOUND)
+        {
+            return e.location().map(|l| l.line());
+        }
+    }
+    None
+}
+
+const FOUND: &str = "the place that was looked for";
+
+struct Walk<'a> {
+    steps: &'a [&'a str],
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some((first, rest)) = self.steps.split_first() else { return Err(A::Error::custom(FOUND)) };
+        while let Some(key) = map.next_key::<serde_yaml::Value>()? {
+            if key.as_str() == Some(first) {
+                map.next_value_seed(Walk { steps: rest })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Some((first, rest)) = self.steps.split_first() else { return Err(A::Error::custom(FOUND)) };
+        let wanted: Option<usize> = first.parse().ok();
+        for n in 0.. {
+            let more = if Some(n) == wanted {
+                seq.next_element_seed(Walk { steps: rest })?.is_some()
+            } else {
+                seq.next_element::<IgnoredAny>()?.is_some()
+            };
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        end(self.steps)
+    }
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        end(self.steps)
+    }
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        end(self.steps)
+    }
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        end(self.steps)
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        end(self.steps)
+    }
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        end(self.steps)
+    }
+}
+
+fn end<E: Error>(steps: &[&str]) -> Result<(), E> {
+    if steps.is_empty() { Err(E::custom(FOUND)) } else { Ok(()) }
+}

@@ -1,0 +1,180 @@
+//! The file as people write it. Every key is here; anything else is refused by name and line.
+
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_yaml::Value;
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+/// A duration as people write it: `30s`, `5m`, `1h 30m`.
+#[derive(Clone, Copy, Debug)]
+pub struct Time(pub SignedDuration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(d)?;
+        let Value::String(text) = value else {
+            return Err(D::Error::custom("not a duration: write it with its unit, such as `30s` or `1h 30m`"));
+        };
+        match text.parse::<SignedDuration>() {
+            Ok(time) if !time.is_negative() => Ok(Self(time)),
+            Ok(_) => Err(D::Error::custom(format!("a duration cannot be negative: `{text}`"))),
+            Err(_) => Err(D::Error::custom(format!("not a duration: `{text}`; write `30s` or `1h 30m`"))),
+        }
+    }
+}
+
+/// A size in bytes: a number, or a number with `KiB` or `MiB`.
+#[derive(Clone, Copy, Debug)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let size = match Value::deserialize(d)? {
+            Value::Number(n) => n.as_u64(),
+            Value::String(text) => {
+                let unit = |suffix: &str, shift: u32| {
+                    text.strip_suffix(suffix)?.trim().parse::<u64>().ok()?.checked_shl(shift)
+                };
+                unit("MiB", 20).or_else(|| unit("KiB", 10)).or_else(|| text.parse().ok())
+            }
+            _ => None,
+        };
+        size.filter(|n| *n > 0)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("not a size: write a number of bytes, `512KiB` or `1MiB`"))
+    }
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name { $($(#[$attr])* pub $field: $type,)* }
+
+        impl $name {
+            /// Its keys.
+            #[cfg(test)]
+            pub const KEYS: &[&str] = &[$(stringify!($field)),*];
+        }
+    };
+}
+
+section!(
+    /// The whole file.
+    Raw {
+        home: Option<String>,
+        state_dir: Option<String>,
+        allow_volatile_state: bool,
+        active_account: Option<String>,
+        accounts: Vec<RawAccount>,
+        projects: Vec<RawProject>,
+        projects_dir: Option<String>,
+        pool: RawPool,
+        client: RawClient,
+        tmux: RawTmux,
+        dispatcher: RawDispatcher,
+        watcher: RawWatcher,
+        quota: RawQuota,
+        checkpoint: RawCheckpoint,
+        mcp_http: RawMcpHttp,
+        janitor: Option<serde_yaml::Mapping>,
+        notifications: Option<serde_yaml::Mapping>,
+    }
+);
+section!(
+    /// `accounts[]`.
+    RawAccount { name: String, home: String, priority: Option<i64>, limits: Option<RawLimits>, }
+);
+section!(
+    /// `accounts[].limits`: the daemon's, without effect.
+    RawLimits { hourly_msgs: Option<u64>, weekly_msgs: Option<u64>, }
+);
+section!(
+    /// `projects[]`.
+    RawProject {
+        name: Option<String>,
+        path: String,
+        max_sessions: Option<u32>,
+        model: Option<String>,
+        account: Option<String>,
+    }
+);
+section!(
+    /// `pool`.
+    RawPool { dedicated: Vec<RawDedicated>, autonomous: RawAutonomous, shared_projects_dir: Option<String>, }
+);
+section!(
+    /// `pool.dedicated[]`.
+    RawDedicated { name: String, project: String, account: Option<String>, model: Option<String>, }
+);
+section!(
+    /// `pool.autonomous`.
+    RawAutonomous { prefix: Option<String>, start_index: Option<u32>, min: Option<u32>, max: Option<u32>, }
+);
+section!(
+    /// `client`.
+    RawClient {
+        program: Option<String>,
+        args: Option<Vec<String>>,
+        env: BTreeMap<String, String>,
+        path: Option<String>,
+        shell: Option<String>,
+        api_base: Option<String>,
+        model: Option<String>,
+        model_critical: Option<String>,
+        ready_timeout: Option<Time>,
+        stop_timeout: Option<Time>,
+    }
+);
+section!(
+    /// `tmux`.
+    RawTmux {
+        program: Option<String>,
+        socket: Option<String>,
+        config: Option<String>,
+        columns: Option<u16>,
+        rows: Option<u16>,
+        timeout: Option<Time>,
+    }
+);
+section!(
+    /// `dispatcher`.
+    RawDispatcher {
+        projects_dir: Option<String>,
+        ramp: Option<u32>,
+        cooldown: Option<Time>,
+        max_attempts: Option<u32>,
+        reuse_sessions: Option<bool>,
+        max_task_bytes: Option<Size>,
+        interval: Option<Time>,
+    }
+);
+section!(
+    /// `watcher`.
+    RawWatcher {
+        interval: Option<Time>,
+        idle_timeout: Option<Time>,
+        done_signal_dir: Option<String>,
+        max_resumes: Option<u32>,
+        dedicated_resume: Option<bool>,
+    }
+);
+section!(
+    /// `quota`: read and checked, used by the quota commands.
+    RawQuota {
+        poll_interval: Option<Time>,
+        window_5h_threshold: Option<f64>,
+        window_week_threshold: Option<f64>,
+        reactivate_cooldown: Option<Time>,
+    }
+);
+section!(
+    /// `checkpoint`: read and checked, used by the checkpoint command.
+    RawCheckpoint { dir: Option<String>, interval: Option<Time>, keep: Option<u32>, }
+);
+section!(
+    /// `mcp_http`: the daemon's, without effect.
+    RawMcpHttp { listen: Option<String>, bearer_token_env: Option<String>, enable_trigger: Option<bool>, }
+);

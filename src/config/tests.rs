@@ -1,0 +1,141 @@
+use super::*;
+use crate::error::{hints_of, messages_of};
+
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for sub in ["app", "web", "home"] {
+            std::fs::create_dir_all(dir.path().join(sub)).unwrap();
+        }
+        Self { dir }
+    }
+    fn parse(&self, text: &str) -> Result<Config> {
+        let root = self.dir.path().to_str().unwrap();
+        parse(&text.replace("ROOT", root), Some(Path::new("c.yaml")), &LoadInputs { home: &self.dir.path().join("home") })
+    }
+    fn error(&self, text: &str) -> String {
+        let root = self.dir.path().to_str().unwrap();
+        messages_of(&self.parse(text).unwrap_err()).join(": ").replace(root, "ROOT")
+    }
+}
+
+const OK: &str = "accounts: [{name: main, home: ~/.claude-main}]\n";
+
+#[test]
+fn the_smallest_configuration_has_every_default() {
+    let w = World::new();
+    let c = w.parse(OK).unwrap();
+    assert_eq!(c.active_account.as_str(), "main");
+    assert_eq!(c.accounts[0].home, w.dir.path().join("home/.claude-main"));
+    assert_eq!((c.dispatch.ramp, c.tmux.columns, c.pool.max), (4, 200, 0));
+    assert_eq!(c.client.args, ["--dangerously-skip-permissions"]);
+    assert!(c.resolved_yaml().unwrap().contains("active_account: main"));
+}
+
+#[test]
+fn mistakes_are_refused_by_file_line_and_key() {
+    let w = World::new();
+    for (text, want) in [
+        ("", "c.yaml:1: the configuration is empty"),
+        ("accounts: []", "c.yaml:1: accounts: at least one account is needed"),
+        ("pool:\n  autonomus: {}\n", "c.yaml:2: pool: unknown field `autonomus`, expected one of `dedicated`, `autonomous`, `shared_projects_dir`"),
+        ("tmux:\n  timeout: 5\n", "c.yaml:2: tmux.timeout: not a duration: write it with its unit, such as `30s` or `1h 30m`"),
+        ("tmux:\n  timeout: soon\n", "c.yaml:2: tmux.timeout: not a duration: `soon`; write `30s` or `1h 30m`"),
+        ("watcher: {idle_timeout: -5m}", "c.yaml:1: watcher.idle_timeout: a duration cannot be negative: `-5m`"),
+        ("accounts: [{name: a, home: .claude}]", "c.yaml:1: accounts.0.home: not an absolute path: `.claude`"),
+        ("accounts:\n- name: a\n  home: /a\n- name: a\n  home: /b\n", "c.yaml:4: accounts.1.name: account `a` is listed twice"),
+        ("accounts:\n- name: a\n  home: /a\n- name: b\n  home: /a\n", "c.yaml:5: accounts.1.home: two accounts have the home `/a`"),
+    ] {
+        assert_eq!(w.error(text), want, "{text:?}");
+    }
+    for (text, want) in [
+        ("projects:\n- path: ROOT/app\n- path: ROOT/app/../app\n", "c.yaml:4: projects.1.path: project `ROOT/app/../app` is listed twice"),
+        ("projects:\n- path: ROOT/gone\n", "c.yaml:3: projects.0.path: no such directory: `ROOT/gone`"),
+        ("projects:\n- {path: ROOT/app, name: x}\n- {path: ROOT/web, name: x}\n", "c.yaml:4: projects.1.name: two projects are named `x`"),
+        ("projects:\n- {path: ROOT/app, account: nobody}\n", "c.yaml:3: projects.0.account: no account of this name: `nobody`"),
+        ("pool:\n  dedicated:\n  - {name: a, project: ROOT/app}\n  - {name: a, project: ROOT/web}\n", "c.yaml:5: pool.dedicated.1.name: session `a` is listed twice"),
+        ("pool:\n  autonomous: {max: 2}\n  dedicated:\n  - {name: ccl-auto-1, project: ROOT/app}\n", "c.yaml:5: pool.dedicated.0.name: session `ccl-auto-1` is one of the pool"),
+        ("pool:\n  autonomous:\n    prefix: 'a:b'\n", "c.yaml:4: pool.autonomous.prefix: a session name may hold only letters, digits and a few of `.` `_` `-`: `a:b0`"),
+        ("active_account: other\n", "c.yaml:2: active_account: no account of this name: `other`"),
+        ("client:\n  args: [--bare]\n", "c.yaml:3: client.args.0: cannot be given: `--bare`: it is set by us, or would switch our hooks off"),
+        ("client:\n  env:\n    ANTHROPIC_API_KEY: x\n", "c.yaml:4: client.env.ANTHROPIC_API_KEY: cannot be set here"),
+        ("state_dir: /tmp/x\n", "c.yaml:2: state_dir: the system empties it: `/tmp/x`"),
+        ("quota:\n  window_5h_threshold: 90\n", "c.yaml:3: quota.window_5h_threshold: must be a fraction from 0 to 1"),
+        ("projects_dir: ROOT\ndispatcher:\n  projects_dir: ROOT\n", "c.yaml:4: dispatcher.projects_dir: the same as `projects_dir`: give one of them"),
+    ] {
+        assert_eq!(w.error(&format!("{OK}{text}")), want, "{text:?}");
+    }
+}
+
+#[test]
+fn all_faults_come_in_one_go_and_the_nearest_key_is_named() {
+    let w = World::new();
+    let error = w.error("accounts: []\nstate_dir: x\n");
+    assert_eq!(error.lines().count(), 2, "{error}");
+    let error = w.parse("acounts: []\n").unwrap_err();
+    assert_eq!(hints_of(&error), ["did you mean `accounts`?"]);
+}
+
+#[test]
+fn the_daemons_keys_are_read_and_those_without_effect_are_said() {
+    let w = World::new();
+    let c = w
+        .parse(
+            "accounts:\n- name: compte1\n  home: ~/.claude-compte1\n  priority: 1\n  limits: {hourly_msgs: 0, weekly_msgs: 0}\n\
+             pool:\n  autonomous: {prefix: ccl-auto-, start_index: 11, min: 10, max: 10}\n  shared_projects_dir: ~/.claude-projects-shared\n\
+             quota: {poll_interval: 30s, window_5h_threshold: 0.9, window_week_threshold: 0.95, reactivate_cooldown: 5m}\n\
+             watcher: {interval: 30s, idle_timeout: 60m, done_signal_dir: /tmp}\ndispatcher: {projects_dir: ROOT}\n\
+             checkpoint: {dir: ~/cp, interval: 5m, keep: 10}\nmcp_http: {listen: '127.0.0.1:8765'}\n",
+        )
+        .unwrap();
+    assert_eq!(c.pool.names().first().unwrap().as_str(), "ccl-auto-11");
+    assert_eq!(c.pool.names().last().unwrap().as_str(), "ccl-auto-20");
+    assert_eq!(c.projects_dir.as_deref(), Some(w.dir.path()));
+    assert_eq!(c.warnings.len(), 2, "{:?}", c.warnings);
+    assert!(c.warnings[0].starts_with("line 5: accounts.0.limits has no effect"), "{:?}", c.warnings);
+}
+
+#[test]
+fn unreadable_files_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = LoadInputs { home: dir.path() };
+    let file = dir.path().join("c.yaml");
+    let error = |path: &Path| messages_of(&load(path, &home).unwrap_err()).remove(0);
+    assert!(error(&file).starts_with("could not read the configuration"));
+    assert!(error(dir.path()).starts_with("the configuration is not a file"));
+    std::fs::write(&file, b"home: /a\nstate_dir: \xff\n").unwrap();
+    assert!(error(&file).ends_with("c.yaml:2: the configuration is not UTF-8"));
+    std::fs::write(&file, vec![b'#'; 2 << 20]).unwrap();
+    assert!(error(&file).starts_with("the configuration is larger than 1 MiB"));
+    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\n";
+    std::fs::write(&file, bomb).unwrap();
+    assert!(error(&file).contains("c.yaml:1: unknown field `a`"), "{}", error(&file));
+    assert_eq!(crate::error::exit_of(&load(&file, &home).unwrap_err()), Exit::Config);
+}
+
+#[test]
+fn the_example_has_every_key_and_is_valid() {
+    use super::schema as s;
+    let text = include_str!("../../examples/config.yaml");
+    let keys = [
+        s::Raw::KEYS, s::RawAccount::KEYS, s::RawLimits::KEYS, s::RawProject::KEYS, s::RawPool::KEYS,
+        s::RawDedicated::KEYS, s::RawAutonomous::KEYS, s::RawClient::KEYS, s::RawTmux::KEYS, s::RawDispatcher::KEYS,
+        s::RawWatcher::KEYS, s::RawQuota::KEYS, s::RawCheckpoint::KEYS, s::RawMcpHttp::KEYS,
+    ];
+    for key in keys.iter().copied().flatten() {
+        assert!(text.lines().any(|l| l.trim_start().trim_start_matches(['#', '-', ' ']).starts_with(&format!("{key}:"))), "{key} is missing");
+    }
+    let w = World::new();
+    for path in ["srv/app", "srv/web", "srv/projects"] {
+        std::fs::create_dir_all(w.dir.path().join(path)).unwrap();
+    }
+    for text in [text, include_str!("../../examples/minimal.yaml")] {
+        let text = text.replace("/srv", &w.dir.path().join("srv").display().to_string());
+        w.parse(&text).unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! What a command runs in: the time, the configuration, the state, the output. Built once.
+
+use anyhow::Result;
+use jiff::{Timestamp, tz::TimeZone};
+use std::path::{Path, PathBuf};
+
+use crate::cli::Global;
+use crate::config::{self, Config, LoadInputs};
+use crate::output::Output;
+use crate::sys::paths::{self, Roots};
+use crate::sys::store::{LogEntry, Store};
+use crate::sys::{clock, tmux::Tmux};
+
+/// What a command runs in.
+#[derive(Debug)]
+pub struct Env {
+    /// When the command began.
+    pub now: Timestamp,
+    /// The zone in which people read times.
+    pub zone: TimeZone,
+    /// The resolved configuration.
+    pub config: Config,
+    /// Where it was read from.
+    pub config_path: PathBuf,
+    /// The state directory.
+    pub store: Store,
+    /// How to write.
+    pub out: Output,
+    /// Whether only the plan is asked for.
+    pub dry_run: bool,
+    /// This program, for the hooks and prompts of the sessions that it launches.
+    pub program: PathBuf,
+}
+
+impl Env {
+    /// Reads configuration and environment, opens the state directory.
+    ///
+    /// # Errors
+    /// If the configuration is invalid or the state directory cannot be used.
+    pub fn new(global: &Global) -> Result<Self> {
+        let roots = Roots::from_env()?;
+        let (config, config_path) = load(&roots, global)?;
+        for warning in &config.warnings {
+            log::info!("{warning}");
+        }
+        let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
+        let dir = paths::absolute_path(&dir)?;
+        Ok(Self {
+            now: clock::now(),
+            zone: TimeZone::system(),
+            config,
+            config_path,
+            store: Store::open(&dir)?,
+            out: Output { json: global.json, quiet: global.quiet },
+            dry_run: false,
+            program: paths::this_program()?,
+        })
+    }
+
+    /// The wrapper of the configured tmux.
+    #[must_use]
+    pub fn tmux(&self) -> Tmux {
+        let t = &self.config.tmux;
+        let socket = match &t.socket {
+            config::TmuxSocket::Name(name) => crate::sys::tmux::Socket::Name(name.clone()),
+            config::TmuxSocket::Path(path) => crate::sys::tmux::Socket::Path(path.clone()),
+        };
+        let timeout = t.timeout.try_into().unwrap_or(std::time::Duration::from_secs(10));
+        Tmux::new(t.program.clone(), socket, t.config.clone(), t.columns, t.rows, timeout)
+    }
+
+    /// Notes a change in the log, at the time it was made.
+    pub fn note(&self, entry: &LogEntry<'_>) {
+        log::info!(
+            "{}: {}{} ({})",
+            entry.command,
+            entry.what,
+            entry.session.map(|s| format!(" `{s}`")).unwrap_or_default(),
+            entry.why
+        );
+        self.store.note(clock::now(), entry);
+    }
+}
+
+/// Finds and reads the configuration.
+///
+/// # Errors
+/// If there is none, or it is invalid.
+pub fn load(roots: &Roots, global: &Global) -> Result<(Config, PathBuf)> {
+    let path = roots.config_file(global.config.as_deref())?;
+    let path = paths::absolute_path(&path)?;
+    let config = config::load(&path, &LoadInputs { home: &roots.home })?;
+    Ok((config, path))
+}
+
+/// Time in the zone of the person who reads it.
+#[must_use]
+pub fn local(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A path with the home shortened to `~`, for tables.
+#[must_use]
+pub fn short(path: &Path, home: &Path) -> String {
+    match path.strip_prefix(home) {
+        Ok(rest) => format!("~/{}", rest.display()),
+        Err(_) => path.display().to_string(),
+    }
+}

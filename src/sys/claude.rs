@@ -1,0 +1,358 @@
+//! The Claude Code client from outside: how it is started, what it leaves on disk.
+//!
+//! Facts about the client were measured with 2.1.197 and 2.1.330.
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::atomic;
+use super::store::Store;
+use crate::config::Client;
+use crate::error::Mark;
+use crate::model::delivery::is_ours;
+use crate::model::event::ClientFile;
+use crate::model::front_matter::Tokens;
+use crate::model::name::SessionName;
+use crate::model::session::Lease;
+
+/// The hook events that a session reports to us.
+const EVENTS: [&str; 11] = [
+    "SessionStart", "SessionEnd", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure",
+    "Stop", "StopFailure", "SubagentStop", "PermissionRequest", "Notification",
+];
+
+/// What a client is started with.
+#[derive(Clone, Debug)]
+pub struct Start<'a> {
+    /// The client's part of the configuration.
+    pub client: &'a Client,
+    /// `HOME` of the session.
+    pub home: &'a Path,
+    /// The account's home (`CLAUDE_CONFIG_DIR`).
+    pub account_home: &'a Path,
+    /// The session.
+    pub session: &'a SessionName,
+    /// The model, if one is asked for.
+    pub model: Option<&'a str>,
+    /// The conversation.
+    pub conversation: &'a str,
+    /// Whether it exists already.
+    pub resume: bool,
+    /// The first prompt.
+    pub prompt: Option<&'a str>,
+    /// The settings overlay.
+    pub overlay: &'a Path,
+    /// This program and its configuration, for the agent's own calls.
+    pub program: &'a Path,
+    /// See `program`.
+    pub config: &'a Path,
+    /// See `program`.
+    pub state: &'a Path,
+}
+
+/// The command line of a client: `env -i` gives it exactly the environment that it should have,
+/// and `exec`s it, so that the pane's process is the client itself.
+#[must_use]
+pub fn argv(start: &Start<'_>, program: &Path) -> Vec<String> {
+    let mut argv = vec!["/usr/bin/env".to_owned(), "-i".to_owned()];
+    argv.extend(environment(start).into_iter().map(|(k, v)| format!("{k}={v}")));
+    argv.push(program.display().to_string());
+    argv.extend(start.client.args.iter().cloned());
+    argv.extend(["--settings".to_owned(), start.overlay.display().to_string()]);
+    if let Some(model) = start.model {
+        argv.extend(["--model".to_owned(), model.to_owned()]);
+    }
+    let flag = if start.resume { "--resume" } else { "--session-id" };
+    argv.extend([flag.to_owned(), start.conversation.to_owned()]);
+    if let Some(prompt) = start.prompt {
+        argv.extend(["--".to_owned(), prompt.to_owned()]);
+    }
+    argv
+}
+
+/// The whole environment of a session. Nothing is inherited: a key or a token of the caller would
+/// override the account's login, and `CLAUDE_CODE_CHILD_SESSION` would keep it from being saved.
+fn environment(start: &Start<'_>) -> BTreeMap<String, String> {
+    let text = |path: &Path| path.display().to_string();
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|u| u.name);
+    let user = user.unwrap_or_else(|| nix::unistd::geteuid().to_string());
+    let mut env: BTreeMap<String, String> = [
+        ("PATH", start.client.path.clone()),
+        ("HOME", text(start.home)),
+        ("SHELL", text(&start.client.shell)),
+        ("USER", user.clone()),
+        ("LOGNAME", user),
+        ("TERM", "xterm-256color".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("CLAUDE_CONFIG_DIR", text(start.account_home)),
+        // A newer client offers another screen at its start, and the offer eats the first prompt.
+        ("CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN", "1".to_owned()),
+        // Grey suggestions in the composer would look like a person's draft.
+        ("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "false".to_owned()),
+        ("CLAUDE_FAILOVER", text(start.program)),
+        ("CLAUDE_FAILOVER_CONFIG", text(start.config)),
+        ("CLAUDE_FAILOVER_STATE_DIR", text(start.state)),
+        ("CLAUDE_FAILOVER_SESSION", start.session.to_string()),
+    ]
+    .into_iter()
+    .map(|(k, v)| (k.to_owned(), v))
+    .collect();
+    if let Some(base) = &start.client.api_base {
+        env.insert("ANTHROPIC_BASE_URL".to_owned(), base.clone());
+    }
+    env.extend(start.client.env.clone());
+    env
+}
+
+/// The settings overlay of a session: our event hooks and status line, and the answers to dialogs
+/// that settings can answer. It is read once and kept in memory by the client.
+#[must_use]
+pub fn overlay(program: &Path, state: &Path, session: &SessionName) -> String {
+    let args = |command: &str| {
+        [command, "--state-dir", &state.display().to_string(), "--session", session.as_str()]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    // `args` = started without a shell. Hooks time out on their own; this bound is for a disk that hangs.
+    let hook = json!({ "hooks": [{ "type": "command", "command": program, "args": args("event"), "timeout": 5 }] });
+    let hooks: Map<String, Value> = EVENTS.iter().map(|e| ((*e).to_owned(), json!([hook]))).collect();
+    let mut line = vec![program.display().to_string()];
+    line.extend(args("statusline"));
+    let line = shlex::try_join(line.iter().map(String::as_str)).unwrap_or_default();
+    let settings = json!({
+        "hooks": hooks,
+        "statusLine": { "type": "command", "command": line },
+        "skipDangerousModePermissionPrompt": true,
+        "editorMode": "normal",
+    });
+    format!("{settings:#}\n")
+}
+
+/// Answers the dialogs of a first start in the account's home: onboarding, trust in the folder,
+/// the question whether to resume from a summary. Writes only what is missing.
+///
+/// # Errors
+/// If the home is missing, or its `.claude.json` is not JSON: the client would replace it.
+pub fn seed_home(home: &Path, cwd: &Path) -> Result<()> {
+    if !home.is_dir() {
+        return Err(anyhow!("the account's home does not exist: `{}`", home.display()))
+            .hint(format!("log in once with `CLAUDE_CONFIG_DIR={} claude`", home.display()));
+    }
+    let path = home.join(".claude.json");
+    // Written through a link, or the link would be replaced by a file.
+    let path = path.canonicalize().unwrap_or(path);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
+        Err(e) => return Err(e).with_context(|| format!("could not read `{}`", path.display())),
+    };
+    let mut root: Map<String, Value> = serde_json::from_str(&text)
+        .map_err(|e| anyhow!("not JSON: {e}: `{}:{}`", path.display(), e.line()))
+        .hint("the client keeps copies in `backups/` beside it")?;
+    let before = root.clone();
+    root.insert("hasCompletedOnboarding".to_owned(), true.into());
+    root.insert("resumeReturnDismissed".to_owned(), true.into());
+    let projects = root.entry("projects").or_insert_with(|| json!({}));
+    for place in trust_roots(cwd) {
+        if let Some(projects) = projects.as_object_mut() {
+            let entry = projects.entry(place.display().to_string()).or_insert_with(|| json!({}));
+            if let Some(entry) = entry.as_object_mut() {
+                entry.insert("hasTrustDialogAccepted".to_owned(), true.into());
+            }
+        }
+    }
+    if root == before {
+        return Ok(());
+    }
+    atomic::write(&path, serde_json::to_string_pretty(&root)?.as_bytes())
+}
+
+/// The folders under which the client looks for trust: the checkout, and for a worktree the main
+/// checkout; without git the folder itself.
+fn trust_roots(cwd: &Path) -> Vec<PathBuf> {
+    let real = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
+    let mut roots = vec![real.clone()];
+    let Some(top) = real.ancestors().find(|d| d.join(".git").exists()) else { return roots };
+    roots.push(top.to_owned());
+    let git = top.join(".git");
+    if let Ok(text) = std::fs::read_to_string(&git)
+        && let Some(dir) = text.trim().strip_prefix("gitdir:")
+    {
+        let dir = top.join(dir.trim());
+        let common = std::fs::read_to_string(dir.join("commondir")).unwrap_or_default();
+        if let Ok(main) = dir.join(common.trim()).canonicalize()
+            && main.ends_with(".git")
+        {
+            roots.extend(main.parent().map(Path::to_owned));
+        }
+    }
+    roots.dedup();
+    roots
+}
+
+/// The client's state file, if it belongs to this very process: a crash leaves it behind, and pids
+/// are used again.
+#[must_use]
+pub fn state_file(account_home: &Path, pid: i32, start: u64) -> Option<ClientFile> {
+    let path = account_home.join("sessions").join(format!("{pid}.json"));
+    let mut text = String::new();
+    std::fs::File::open(path).ok()?.take(64 << 10).read_to_string(&mut text).ok()?;
+    ClientFile::parse(&text).filter(|f| f.pid == pid && f.start == start)
+}
+
+/// The transcript of a conversation: where a hook said it is, else where its id is found. The
+/// name of the folder is the client's business and is never computed.
+///
+/// # Errors
+/// If the projects folder cannot be listed, which is not "there is none".
+pub fn transcript(account_home: &Path, told: Option<&str>, conversation: &str) -> Result<Option<PathBuf>> {
+    let name = format!("{conversation}.jsonl");
+    if let Some(path) = told.map(PathBuf::from)
+        && path.is_absolute()
+        && path.file_name().is_some_and(|n| n.to_str() == Some(&name))
+        && path.is_file()
+    {
+        return Ok(Some(path));
+    }
+    let dir = account_home.join("projects");
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("could not list `{}`", dir.display())),
+    };
+    Ok(entries.flatten().map(|e| e.path().join(&name)).find(|p| p.is_file()))
+}
+
+/// Whether the end of a transcript holds our prompt of this try as something the user said.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn holds_prompt(transcript: &Path, lease: &Lease) -> Result<bool> {
+    const TAIL: u64 = 1 << 20;
+    let mut file = std::fs::File::open(transcript)?;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    Ok(bytes.split(|b| *b == b'\n').any(|line| {
+        // The first line of the tail may be torn; it then simply does not parse.
+        serde_json::from_slice::<Value>(line).is_ok_and(|v| {
+            let said = v.pointer("/message/content").and_then(Value::as_str).unwrap_or_default();
+            let at = v.get("timestamp").and_then(Value::as_str).and_then(|t| t.parse::<jiff::Timestamp>().ok());
+            v["type"] == "user" && at.is_none_or(|t| t >= lease.since) && is_ours(said, lease)
+        })
+    }))
+}
+
+/// What a conversation has cost since a moment, by its transcript.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn tokens(transcript: &Path, since: jiff::Timestamp) -> Result<Tokens> {
+    let mut sum = Tokens::default();
+    let mut last_id = String::new();
+    let reader = BufReader::new(std::fs::File::open(transcript)?);
+    for line in reader.split(b'\n') {
+        let Ok(value) = serde_json::from_slice::<Value>(&line?) else { continue };
+        let at = value["timestamp"].as_str().and_then(|t| t.parse::<jiff::Timestamp>().ok());
+        if value["type"] != "assistant" || at.is_none_or(|t| t < since) {
+            continue;
+        }
+        // One message is written as one line a content block, each with the same usage.
+        let id = value["message"]["id"].as_str().unwrap_or_default();
+        if !id.is_empty() && id == last_id {
+            continue;
+        }
+        id.clone_into(&mut last_id);
+        let count = |key: &str| value["message"]["usage"][key].as_u64().unwrap_or(0);
+        sum.input += count("input_tokens") + count("cache_creation_input_tokens");
+        sum.output += count("output_tokens");
+        sum.cache_read += count("cache_read_input_tokens");
+    }
+    Ok(sum)
+}
+
+/// Prepares everything that a launch needs on disk except the record.
+///
+/// # Errors
+/// If the client is not installed, the directory is gone, or the home cannot be prepared.
+pub fn prepare(client: &Client, account_home: &Path, cwd: &Path) -> Result<PathBuf> {
+    let program = super::paths::find_program(&client.program, &client.path)
+        .ok_or_else(|| anyhow!("the client is not installed: `{}`", client.program.display()))
+        .hint("install it, or set `client.program` to its absolute path")?;
+    if !cwd.is_dir() {
+        // tmux would silently start it in the home instead.
+        return Err(anyhow!("the directory is gone: `{}`", cwd.display()));
+    }
+    seed_home(account_home, cwd)?;
+    Ok(program)
+}
+
+/// The overlay's text for a session of this store.
+#[must_use]
+pub fn overlay_for(store: &Store, program: &Path, session: &SessionName) -> String {
+    overlay(program, store.root(), session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeding_merges_and_is_idempotent() {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, app) = (dir.path().join("home"), dir.path().join("app/sub"));
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::create_dir_all(&app).unwrap();
+        std::fs::create_dir_all(dir.path().join("app/.git")).unwrap();
+        std::fs::write(home.join(".claude.json"), r#"{"numStartups":7,"projects":{"/x":{"a":1}}}"#).unwrap();
+        seed_home(&home, &app).unwrap();
+        let text = std::fs::read_to_string(home.join(".claude.json")).unwrap();
+        let v: Value = serde_json::from_str(&text).unwrap();
+        let root = dir.path().canonicalize().unwrap().join("app");
+        assert_eq!(v["projects"][root.to_str().unwrap()]["hasTrustDialogAccepted"], true);
+        assert_eq!((&v["numStartups"], &v["projects"]["/x"]["a"]), (&json!(7), &json!(1)));
+        let before = home.join(".claude.json").metadata().unwrap().modified().unwrap();
+        seed_home(&home, &app).unwrap();
+        assert_eq!(home.join(".claude.json").metadata().unwrap().modified().unwrap(), before);
+        std::fs::write(home.join(".claude.json"), "{\n\"a\":").unwrap();
+        let error = seed_home(&home, &app).unwrap_err().to_string();
+        assert!(error.contains(".claude.json:2`"), "{error}");
+    }
+
+    #[test]
+    fn a_worktree_trusts_its_main_checkout() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (main, tree) = (root.join("main"), root.join("tree"));
+        std::fs::create_dir_all(main.join(".git/worktrees/tree")).unwrap();
+        std::fs::create_dir_all(&tree).unwrap();
+        std::fs::write(main.join(".git/worktrees/tree/commondir"), "../..\n").unwrap();
+        std::fs::write(tree.join(".git"), format!("gitdir: {}\n", main.join(".git/worktrees/tree").display())).unwrap();
+        assert!(trust_roots(&tree).contains(&main));
+    }
+
+    #[test]
+    fn usage_is_counted_once_a_message() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.jsonl");
+        let line = |id: &str, t: &str, n: u64| {
+            json!({"type":"assistant","timestamp":t,"message":{"id":id,"usage":{"input_tokens":n,"output_tokens":2,"cache_read_input_tokens":3}}})
+                .to_string()
+        };
+        let text = [
+            line("old", "2026-01-01T00:00:00Z", 100),
+            line("a", "2026-01-01T00:00:10Z", 5),
+            line("a", "2026-01-01T00:00:11Z", 5),
+            "torn {".to_owned(),
+            line("b", "2026-01-01T00:00:12Z", 7),
+        ]
+        .join("\n");
+        std::fs::write(&path, text).unwrap();
+        let got = tokens(&path, "2026-01-01T00:00:05Z".parse().unwrap()).unwrap();
+        assert_eq!(got, Tokens { input: 12, output: 4, cache_read: 6 });
+    }
+}

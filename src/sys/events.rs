@@ -1,0 +1,75 @@
+//! The hook events of a session: appended by `event`, folded into its record by whoever looks.
+
+use anyhow::{Context, Result};
+use std::io::{Read, Seek, SeekFrom};
+
+use super::store::Store;
+use crate::model::event::{Digest, Event};
+use crate::model::name::SessionName;
+
+/// The most that one look reads; the rest comes with the next one.
+const MAX_READ: u64 = 8 << 20;
+
+/// Folds in what was appended since the last look. Opens nothing if nothing was.
+///
+/// # Errors
+/// If the file is there and cannot be read.
+pub fn fold(store: &Store, name: &SessionName, digest: &mut Digest) -> Result<()> {
+    let path = store.events_path(name);
+    let size = match path.metadata() {
+        Ok(meta) => meta.len(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(e) => return Err(e).with_context(|| format!("could not look at `{}`", path.display())),
+    };
+    if size < digest.offset {
+        digest.offset = 0; // rotated: what is there now is new
+    }
+    if size == digest.offset {
+        return Ok(());
+    }
+    let mut file = std::fs::File::open(&path).with_context(|| format!("could not open `{}`", path.display()))?;
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(digest.offset))
+        .and_then(|_| file.take(MAX_READ).read_to_end(&mut bytes))
+        .with_context(|| format!("could not read `{}`", path.display()))?;
+    // A line without its newline is still being written; if it never ends, the next one begins
+    // with a newline and ends it.
+    let Some(end) = bytes.iter().rposition(|b| *b == b'\n') else {
+        if bytes.len() as u64 == MAX_READ {
+            digest.offset += MAX_READ; // eight megabytes without a newline are no event
+        }
+        return Ok(());
+    };
+    for line in bytes[..end].split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+        match serde_json::from_slice::<Event>(line) {
+            Ok(event) => digest.fold(&event),
+            Err(e) => log::debug!("a line that is no event in `{}`: {e}", path.display()),
+        }
+    }
+    digest.offset += end as u64 + 1;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn torn_and_foreign_lines_are_skipped_and_nothing_is_read_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let name = SessionName::new("a").unwrap();
+        let path = store.events_path(&name);
+        let stop = |second: u8| format!("{{\"at\":\"2026-01-01T00:00:0{second}Z\",\"event\":\"Stop\"}}\n");
+        std::fs::write(&path, format!("{}{{\"torn\n\nnot json\n\u{0}\n{}", stop(1), "{\"half")).unwrap();
+        let mut digest = Digest::default();
+        fold(&store, &name, &mut digest).unwrap();
+        assert_eq!(digest.stop.as_ref().unwrap().at.to_string(), "2026-01-01T00:00:01Z");
+        let offset = digest.offset;
+        fold(&store, &name, &mut digest).unwrap();
+        assert_eq!(digest.offset, offset);
+        std::fs::write(&path, stop(2)).unwrap();
+        fold(&store, &name, &mut digest).unwrap();
+        assert_eq!(digest.stop.unwrap().at.to_string(), "2026-01-01T00:00:02Z");
+    }
+}

@@ -1,0 +1,538 @@
+//! The state directory: typed, versioned reads by anyone, writes only under the state lock.
+//!
+//! One thing, one file. A file that does not parse is named and left alone, never read as empty;
+//! a file of a newer program may be read but not written.
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{atomic, lock};
+use crate::error::{Exit, Mark};
+use crate::model::name::{AccountName, SessionName, TaskRef};
+use crate::model::session::{SESSION_VERSION, SessionRecord};
+use crate::model::task::{TASK_VERSION, TaskRecord};
+
+/// The largest state file that is read, in bytes.
+const MAX_STATE_FILE: u64 = 4 << 20;
+
+const DIRS: [&str; 9] =
+    ["accounts", "sessions", "events", "tasks", "overlay", "kick", "log", "lock", "quarantine"];
+
+/// The state directory.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// The right to write: held for milliseconds, never across tmux, HTTP or a child.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    store: &'a Store,
+    _held: lock::Held,
+}
+
+/// A state file that cannot be used.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// The name of the thing, from the file's name.
+    pub name: String,
+    /// What is wrong, with the path.
+    pub error: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// All sessions that could be read, and the files that could not.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions {
+    /// Sorted by name.
+    pub records: Vec<SessionRecord>,
+    /// What stands still until a person looks.
+    pub broken: Vec<Broken>,
+}
+
+impl Sessions {
+    /// The record of a session.
+    #[must_use]
+    pub fn get(&self, name: &SessionName) -> Option<&SessionRecord> {
+        self.records.iter().find(|r| r.name == *name)
+    }
+
+    /// The session that has a task.
+    #[must_use]
+    pub fn holder(&self, task: &TaskRef) -> Option<&SessionRecord> {
+        self.records.iter().find(|r| r.lease.as_ref().is_some_and(|l| l.task == *task))
+    }
+}
+
+impl Store {
+    /// Opens the state directory, making what is missing of it.
+    ///
+    /// # Errors
+    /// If it cannot be made, belongs to somebody else or lets others in.
+    pub fn open(root: &Path) -> Result<Self> {
+        let store = Self { root: root.to_owned() };
+        // The lock file is made last: where it exists, everything does, and a tick does one look.
+        if !store.lock_path("state").exists() {
+            store.lay_out().with_context(|| format!("could not set up `{}`", root.display()))?;
+        }
+        atomic::check_private(root).context("the state directory cannot be trusted")?;
+        Ok(store)
+    }
+
+    /// The directory as it is, for the entry points that run inside a session.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    fn lay_out(&self) -> Result<()> {
+        atomic::ensure_dir(&self.root)?;
+        for dir in DIRS {
+            atomic::ensure_dir(&self.root.join(dir))?;
+        }
+        for name in ["dispatch", "watch", "state"] {
+            // Made now: at the moment of need there may be no inode left.
+            match lock::attempt(&self.lock_path(name), "") {
+                Ok(_) | Err(lock::LockError::Busy { .. }) => {}
+                Err(lock::LockError::Failed(e)) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn lock_path(&self, name: &str) -> PathBuf {
+        self.root.join("lock").join(format!("{name}.lock"))
+    }
+
+    /// Takes the state lock.
+    ///
+    /// # Errors
+    /// If it stays busy for ten seconds: its holders need milliseconds, so one of them hangs.
+    pub fn lock(&self) -> Result<Locked<'_>> {
+        let note = holder_note("claude-failover");
+        let held = lock::wait(&self.lock_path("state"), &note, Duration::from_secs(10), |_| {})
+            .exit(Exit::Busy)
+            .context("the state lock stays busy")?;
+        Ok(Locked { store: self, _held: held })
+    }
+
+    /// Takes the run lock of a command, at once or not at all.
+    ///
+    /// # Errors
+    /// [`lock::LockError::Busy`] if another run holds it.
+    pub fn run_lock(&self, command: &str) -> Result<lock::Held, lock::LockError> {
+        lock::attempt(&self.lock_path(command), &holder_note(command))
+    }
+
+    /// Takes the run lock of a command, waiting up to ten seconds; `tell` hears once for whom.
+    ///
+    /// # Errors
+    /// [`lock::LockError::Busy`] if it stayed busy.
+    pub fn wait_run_lock(&self, command: &str, tell: impl Fn(&str)) -> Result<lock::Held, lock::LockError> {
+        lock::wait(&self.lock_path(command), &holder_note(command), Duration::from_secs(10), tell)
+    }
+
+    /// A session's file.
+    #[must_use]
+    pub fn session_path(&self, name: &SessionName) -> PathBuf {
+        self.root.join("sessions").join(format!("{name}.json"))
+    }
+
+    /// The file to which a session's hooks append.
+    #[must_use]
+    pub fn events_path(&self, name: &SessionName) -> PathBuf {
+        self.root.join("events").join(format!("{name}.jsonl"))
+    }
+
+    /// What the status line of a session reported last.
+    #[must_use]
+    pub fn statusline_path(&self, name: &SessionName) -> PathBuf {
+        self.root.join("events").join(format!("{name}.statusline.json"))
+    }
+
+    /// The settings overlay with which a session is launched.
+    #[must_use]
+    pub fn overlay_path(&self, name: &SessionName) -> PathBuf {
+        self.root.join("overlay").join(format!("{name}.json"))
+    }
+
+    fn task_path(&self, task: &TaskRef) -> PathBuf {
+        self.root.join("tasks").join(task.project.as_str()).join(format!("{}.json", task.id))
+    }
+
+    fn account_path(&self, name: &AccountName) -> PathBuf {
+        self.root.join("accounts").join(format!("{name}.json"))
+    }
+
+    /// A session's record, if it has one.
+    ///
+    /// # Errors
+    /// If its file cannot be used.
+    pub fn session(&self, name: &SessionName) -> Result<Option<SessionRecord>> {
+        let record: Option<SessionRecord> = read_json(&self.session_path(name), SESSION_VERSION)?;
+        if let Some(record) = &record
+            && record.name != *name
+        {
+            bail!("says it is session `{}`: `{}`", record.name, self.session_path(name).display());
+        }
+        Ok(record)
+    }
+
+    /// All sessions, by name.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed; single broken files are in the answer.
+    pub fn sessions(&self) -> Result<Sessions> {
+        let mut all = Sessions::default();
+        for name in list_json(&self.root.join("sessions"))? {
+            let read = SessionName::new(name.clone())
+                .map_err(anyhow::Error::from)
+                .and_then(|name| self.session(&name));
+            match read {
+                Ok(Some(record)) => all.records.push(record),
+                Ok(None) => {} // vanished between the listing and the look
+                Err(e) => all.broken.push(Broken {
+                    name,
+                    error: crate::error::messages_of(&e).join(": "),
+                    hint: crate::error::hints_of(&e).first().map(|h| (*h).to_owned()),
+                }),
+            }
+        }
+        Ok(all)
+    }
+
+    /// A task's record, if it was ever tried.
+    ///
+    /// # Errors
+    /// If its file cannot be used.
+    pub fn task(&self, task: &TaskRef) -> Result<Option<TaskRecord>> {
+        read_json(&self.task_path(task), TASK_VERSION)
+    }
+
+    /// An account's record, if there is one.
+    ///
+    /// # Errors
+    /// If its file cannot be used.
+    pub fn account(&self, name: &AccountName) -> Result<Option<AccountRecord>> {
+        read_json(&self.account_path(name), ACCOUNT_VERSION)
+    }
+
+    /// Leaves a sign that somebody should look now; a path unit turns it into a run.
+    pub fn kick(&self, name: &str) {
+        if let Err(e) = atomic::touch(&self.root.join("kick").join(name)) {
+            log::debug!("no kick: {e:#}");
+        }
+    }
+
+    /// Takes the signs away, before the look that they asked for.
+    pub fn take_kicks(&self) {
+        let Ok(entries) = std::fs::read_dir(self.root.join("kick")) else { return };
+        for entry in entries.flatten() {
+            atomic::untouch(&entry.path());
+        }
+    }
+
+    /// Notes what was changed and why: evidence for `log`, never the only record.
+    pub fn note(&self, now: jiff::Timestamp, entry: &LogEntry<'_>) {
+        let path = self.root.join("log").join(format!("{}.jsonl", now.strftime("%Y-%m-%d")));
+        let mut value = serde_json::to_value(entry).unwrap_or_default();
+        value["at"] = now.to_string().into();
+        if let Err(e) = atomic::append_line(&path, &value.to_string()) {
+            log::warn!("not in the log: {e:#}");
+        }
+    }
+}
+
+/// One line of the log.
+#[derive(Debug, Default, Serialize)]
+pub struct LogEntry<'a> {
+    /// The command that acted.
+    pub command: &'a str,
+    /// What it did.
+    pub what: &'a str,
+    /// Why.
+    pub why: &'a str,
+    /// The session it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<&'a str>,
+    /// The task it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The account it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<&'a str>,
+}
+
+/// What is known of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct AccountRecord {
+    /// Format version of the file.
+    pub version: u32,
+    /// Its name.
+    pub name: AccountName,
+    /// Launches in a row that did not get a client ready.
+    #[serde(default)]
+    pub failed_launches: u32,
+    /// No launch before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<jiff::Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Fields of a newer program, kept.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Format version of account files.
+pub const ACCOUNT_VERSION: u32 = 1;
+
+impl AccountRecord {
+    /// An account of which nothing is known.
+    #[must_use]
+    pub fn new(name: AccountName) -> Self {
+        Self {
+            version: ACCOUNT_VERSION,
+            name,
+            failed_launches: 0,
+            not_before: None,
+            reason: String::new(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl Locked<'_> {
+    /// The store, for reads under the lock.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.store
+    }
+
+    /// Writes a session's record.
+    ///
+    /// # Errors
+    /// If the file on disk is of a newer program, or a step fails.
+    pub fn write_session(&mut self, record: &SessionRecord) -> Result<()> {
+        write_json(&self.store.session_path(&record.name), record, record.version, SESSION_VERSION)
+    }
+
+    /// Changes a session's record: reads it afresh, lets the closure change it, writes it if it
+    /// differs. The closure's answer says whether its premise still held.
+    ///
+    /// # Errors
+    /// If the record is gone or cannot be used.
+    pub fn update_session<T>(
+        &mut self,
+        name: &SessionName,
+        change: impl FnOnce(&mut SessionRecord) -> T,
+    ) -> Result<T> {
+        let before = self.store.session(name)?.ok_or_else(|| anyhow!("no record of session `{name}`"))?;
+        let mut record = before.clone();
+        let answer = change(&mut record);
+        if record != before {
+            self.write_session(&record)?;
+        }
+        Ok(answer)
+    }
+
+    /// Writes a task's record.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn write_task(&mut self, record: &TaskRecord) -> Result<()> {
+        let path = self.store.task_path(&record.task);
+        if let Some(dir) = path.parent() {
+            atomic::ensure_dir(dir)?;
+        }
+        write_json(&path, record, record.version, TASK_VERSION)
+    }
+
+    /// Writes an account's record.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn write_account(&mut self, record: &AccountRecord) -> Result<()> {
+        write_json(&self.store.account_path(&record.name), record, record.version, ACCOUNT_VERSION)
+    }
+
+    /// Writes the settings overlay of a session.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn write_overlay(&mut self, name: &SessionName, text: &str) -> Result<()> {
+        let path = self.store.overlay_path(name);
+        if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            return Ok(());
+        }
+        atomic::write(&path, text.as_bytes())
+    }
+
+    /// Takes the litter of killed runs out of the directories that every run reads.
+    pub fn sweep(&mut self) {
+        for dir in ["sessions", "overlay", "accounts"] {
+            atomic::sweep_temp(&self.store.root.join(dir));
+        }
+    }
+}
+
+/// Who holds a lock, for the message of those who wait.
+fn holder_note(command: &str) -> String {
+    format!("`{command}` (pid {}, since {})", std::process::id(), super::clock::now().strftime("%H:%M:%S"))
+}
+
+fn list_json(dir: &Path) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).with_context(|| format!("could not list `{}`", dir.display())),
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|e| e.file_name().into_string().ok())
+        .filter(|n| !n.starts_with('.'))
+        .filter_map(|n| n.strip_suffix(".json").map(str::to_owned))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Reads a state file; `None` if it does not exist.
+fn read_json<T: DeserializeOwned>(path: &Path, known: u32) -> Result<Option<T>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let opened = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags((nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK).bits())
+        .open(path);
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("could not open `{}`", path.display())),
+    };
+    let meta = file.metadata().with_context(|| format!("could not look at `{}`", path.display()))?;
+    if !meta.is_file() {
+        bail!("not a regular file: `{}`", path.display());
+    }
+    if meta.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(anyhow!("belongs to user {}, not to us: `{}`", meta.uid(), path.display()))
+            .hint("look who wrote it, then `chown` it or move it away");
+    }
+    if meta.len() > MAX_STATE_FILE {
+        bail!("larger than 4 MiB: `{}`", path.display());
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).with_context(|| format!("could not read `{}`", path.display()))?;
+    parse_json(&text, path, known).map(Some)
+}
+
+fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, known: u32) -> Result<T> {
+    let hint = "restore it, or move it away: the rest goes on without it";
+    let broken = |e: &serde_json::Error| {
+        Err(anyhow!("damaged state file: {e}: `{}:{}`", path.display(), e.line())).hint(hint)
+    };
+    // The version first: a newer format may not fit our types at all.
+    #[derive(serde::Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    match serde_json::from_str::<Version>(text) {
+        Ok(v) if v.version > known => {
+            return Err(anyhow!(
+                "written by a newer version (format {}, this program knows {known}): `{}`",
+                v.version,
+                path.display()
+            ))
+            .hint("upgrade claude-failover");
+        }
+        Ok(_) => {}
+        Err(e) => return broken(&e),
+    }
+    serde_json::from_str(text).or_else(|e| broken(&e))
+}
+
+fn write_json<T: Serialize>(path: &Path, value: &T, version: u32, known: u32) -> Result<()> {
+    if version > known {
+        bail!("will not write a file of a newer format: `{}`", path.display());
+    }
+    let mut text = serde_json::to_string_pretty(value)
+        .with_context(|| format!("could not prepare `{}`", path.display()))?;
+    text.push('\n');
+    atomic::write(path, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::session::Kind;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("state")).unwrap();
+        (dir, store)
+    }
+
+    fn name(text: &str) -> SessionName {
+        SessionName::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_record_comes_back_as_written() {
+        let (_dir, store) = store();
+        let record = SessionRecord::new(name("a"), Kind::Pool);
+        store.lock().unwrap().write_session(&record).unwrap();
+        assert_eq!(store.session(&name("a")).unwrap(), Some(record));
+    }
+
+    #[test]
+    fn broken_files_are_named_and_the_others_are_read() {
+        let (_dir, store) = store();
+        store.lock().unwrap().write_session(&SessionRecord::new(name("good"), Kind::Pool)).unwrap();
+        let write = |file: &str, text: &[u8]| std::fs::write(store.root().join("sessions").join(file), text).unwrap();
+        write("empty.json", b"");
+        write("nuls.json", &[0; 64]);
+        write("torn.json", b"{\"version\":1,\n\"name\":");
+        write("newer.json", b"{\"version\":9,\"all\":\"different\"}");
+        write("other.json", b"{\"version\":1,\"name\":\"someone\",\"kind\":\"pool\"}");
+        write(".tmp-good.json.1.0", b"{");
+        let all = store.sessions().unwrap();
+        assert_eq!(all.records.len(), 1);
+        let broken: Vec<&str> = all.broken.iter().map(|b| b.name.as_str()).collect();
+        assert_eq!(broken, ["empty", "newer", "nuls", "other", "torn"]);
+        assert!(all.broken[1].error.contains("newer version (format 9"), "{:?}", all.broken[1]);
+        assert!(all.broken[4].error.contains("torn.json:2`"), "{:?}", all.broken[4]);
+        store.lock().unwrap().sweep();
+        assert!(!store.root().join("sessions/.tmp-good.json.1.0").exists());
+        assert!(store.root().join("sessions/torn.json").exists());
+    }
+
+    #[test]
+    fn a_directory_that_lets_others_in_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_dir, store) = store();
+        std::fs::set_permissions(store.root(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let error = Store::open(store.root()).unwrap_err();
+        assert!(crate::error::hints_of(&error)[0].starts_with("chmod 700 "));
+    }
+
+    #[test]
+    fn everything_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_dir, store) = store();
+        store.lock().unwrap().write_session(&SessionRecord::new(name("a"), Kind::Pool)).unwrap();
+        let mode = |p: &Path| p.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(store.root()), mode(&store.session_path(&name("a")))), (0o700, 0o600));
+        assert_eq!(mode(&store.root().join("lock/state.lock")), 0o600);
+    }
+}
