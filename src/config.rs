@@ -239,7 +239,8 @@ fn read(path: &Path) -> Result<String> {
         .hint("name the file with `--config`, or copy `examples/minimal.yaml` to where it is looked for")?;
     anyhow::ensure!(meta.is_file(), "the configuration is not a file: `{}`", path.display());
     anyhow::ensure!(meta.len() <= MAX_BYTES, "the configuration is larger than 1 MiB: `{}`", path.display());
-    let bytes = std::fs::read(path).with_context(|| format!("could not read the configuration `{}`", path.display()))?;
+    let bytes =
+        std::fs::read(path).with_context(|| format!("could not read the configuration `{}`", path.display()))?;
     String::from_utf8(bytes).map_err(|e| {
         let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
         anyhow!("{}:{line}: the configuration is not UTF-8", path.display())

@@ -56,9 +56,7 @@ pub trait Mark<T> {
 
 impl<T, E: Into<anyhow::Error>> Mark<T> for Result<T, E> {
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T> {
-        self.map_err(|e| {
-            Marked { inner: e.into(), hint: Some(hint.into()), exit: None }.into()
-        })
+        self.map_err(|e| Marked { inner: e.into(), hint: Some(hint.into()), exit: None }.into())
     }
 
     fn exit(self, exit: Exit) -> anyhow::Result<T> {
@@ -91,6 +89,15 @@ pub fn messages_of(error: &anyhow::Error) -> Vec<String> {
     messages
 }
 
+/// The typed error in the chain, if there is one of this type.
+#[must_use]
+pub fn cause_of<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {
+    error.chain().find_map(|cause| match cause.downcast_ref::<T>() {
+        Some(found) => Some(found),
+        None => cause_of(&cause.downcast_ref::<Marked>()?.inner),
+    })
+}
+
 /// Every mark in the chain. A mark shows only the causes of what it wraps, so it is asked itself.
 fn marks(error: &anyhow::Error) -> impl Iterator<Item = &Marked> {
     fn descend<'a>(error: &'a anyhow::Error, out: &mut Vec<&'a Marked>) {
@@ -115,11 +122,8 @@ mod tests {
     #[test]
     fn hints_and_exit_survive_more_context() {
         let inner: anyhow::Result<()> = Err(anyhow!("no such file")).context("could not read `x`");
-        let error = inner
-            .exit(Exit::Config)
-            .hint("run `claude-failover init`")
-            .context("could not start")
-            .unwrap_err();
+        let error =
+            inner.exit(Exit::Config).hint("run `claude-failover init`").context("could not start").unwrap_err();
         assert_eq!(exit_of(&error), Exit::Config);
         assert_eq!(hints_of(&error), ["run `claude-failover init`"]);
         assert_eq!(messages_of(&error), ["could not start", "could not read `x`", "no such file"]);

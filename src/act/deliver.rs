@@ -106,7 +106,13 @@ fn reported(env: &Env, session: &SessionName, digest: &mut Digest, lease: &Lease
 ///
 /// # Errors
 /// If something failed after the first key may have been sent; the lease then says so.
-pub fn type_in(env: &Env, tmux: &Tmux, session: &PoolSession, record: &SessionRecord, lease: &Lease) -> Result<Delivery> {
+pub fn type_in(
+    env: &Env,
+    tmux: &Tmux,
+    session: &PoolSession,
+    record: &SessionRecord,
+    lease: &Lease,
+) -> Result<Delivery> {
     let pane = match ready_pane(env, tmux, session, record)? {
         Ok(pane) => pane,
         Err(why) => return Ok(Delivery::Refused(why)),

@@ -101,10 +101,8 @@ fn intend(env: &Env, account: &Account, spec: &Spec) -> Result<PathBuf> {
     let program = claude::prepare(&env.config.client, &account.home, &spec.cwd)?;
     let overlay = claude::overlay_for(&env.store, &env.program, &spec.session);
     locked.write_overlay(&spec.session, &overlay)?;
-    let mut record = env
-        .store
-        .session(&spec.session)?
-        .unwrap_or_else(|| SessionRecord::new(spec.session.clone(), spec.kind));
+    let mut record =
+        env.store.session(&spec.session)?.unwrap_or_else(|| SessionRecord::new(spec.session.clone(), spec.kind));
     if record.kind != spec.kind {
         bail!("session `{}` is {:?} on disk and {:?} in the configuration", spec.session, record.kind, spec.kind);
     }

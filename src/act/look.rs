@@ -54,10 +54,7 @@ pub fn at(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord) -> (Ses
     let pane = pane_view(scene, &record);
     let process = process(scene, &pane, &record);
     let home = account_home(env, &record);
-    let file = process
-        .as_ref()
-        .zip(home.as_ref())
-        .and_then(|(p, home)| claude::state_file(home, p.pid, p.start));
+    let file = process.as_ref().zip(home.as_ref()).and_then(|(p, home)| claude::state_file(home, p.pid, p.start));
     let screen = match (&process, &file, scene.pane(&record)) {
         // Without a state file the screen is the only thing that can say why.
         (Some(process), None, Some(pane)) if scene.now.duration_since(process.launched).as_secs() >= 2 => {
@@ -76,8 +73,10 @@ pub fn at(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord) -> (Ses
         record.conversation.clone_from(&record.digest.conversation);
     }
     let seen = Observation { pane, process, file, screen };
-    let patience =
-        Patience { ready: env.config.client.ready_timeout, stall: record.stall_after(env.config.watch.stall_after) };
+    let patience = Patience {
+        ready: env.config.client.ready_timeout,
+        stall: record.stall_after(env.config.watch.stall_after),
+    };
     record.note = verdict(scene.now, &record, &seen, patience);
     (record, seen)
 }
@@ -107,14 +106,10 @@ fn pane_view(scene: &Scene, record: &SessionRecord) -> PaneView {
 fn process(scene: &Scene, pane: &PaneView, record: &SessionRecord) -> Option<ClientProcess> {
     let PaneView::Present(pane) = pane else { return None };
     let id = ProcessId::of(pane.pid)?;
-    let known = record
-        .client
-        .as_ref()
-        .filter(|c| c.pid == id.pid && c.start == id.start && c.boot_id == scene.boot_id);
-    let launched = known
-        .map(|c| c.launched)
-        .or_else(|| record.lease.as_ref().map(|l| l.since))
-        .unwrap_or(scene.now);
+    let known =
+        record.client.as_ref().filter(|c| c.pid == id.pid && c.start == id.start && c.boot_id == scene.boot_id);
+    let launched =
+        known.map(|c| c.launched).or_else(|| record.lease.as_ref().map(|l| l.since)).unwrap_or(scene.now);
     Some(ClientProcess { pid: id.pid, start: id.start, boot_id: scene.boot_id.clone(), launched })
 }
 

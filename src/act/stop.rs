@@ -70,7 +70,8 @@ fn end(
 ) -> Result<Ended> {
     let started = process.descendants();
     let home = look::account_home(env, record);
-    let status = || home.as_ref().and_then(|h| claude::state_file(h, process.pid, process.start)).map(|f| f.status);
+    let status =
+        || home.as_ref().and_then(|h| claude::state_file(h, process.pid, process.start)).map(|f| f.status);
     if status().is_some_and(|s| s != ClientStatus::Idle)
         && let Some(pane) = PoolPane::new(session.clone(), pane)
     {

@@ -8,7 +8,7 @@ use crate::act::end::{self, Ending};
 use crate::act::launch::{Spec, new_conversation};
 use crate::act::stop;
 use crate::env::Env;
-use crate::error::{Exit, Mark};
+use crate::error::{Exit, Mark, cause_of};
 use crate::model::dispatch::{Assignment, How, Plan, Slot, SlotUse, Snapshot, plan, slot_use};
 use crate::model::name::AccountName;
 use crate::model::observe::words;
@@ -18,7 +18,7 @@ use crate::model::session::{Kind, Lease, Phase, SessionRecord};
 use crate::model::task::{AttemptResult, TaskRecord};
 use crate::sys::lock::LockError;
 use crate::sys::store::{AccountRecord, LogEntry, Sessions};
-use crate::sys::tmux::Tmux;
+use crate::sys::tmux::{Tmux, TmuxError};
 use crate::sys::{atomic, clock, process, queue};
 use jiff::SignedDuration;
 
@@ -96,7 +96,11 @@ pub fn preview(env: &Env) -> Result<Option<Report>> {
 }
 
 fn idle_report() -> Report {
-    Report { command: "dispatch".into(), summary: "nothing to do: no idle pool session".into(), ..Report::default() }
+    Report {
+        command: "dispatch".into(),
+        summary: "nothing to do: no idle pool session".into(),
+        ..Report::default()
+    }
 }
 
 fn summary(report: &Report) -> String {
@@ -133,7 +137,13 @@ pub fn cycle(env: &Env) -> Result<Report> {
         for batch in jobs.chunks(env.config.dispatch.ramp as usize) {
             let items: Vec<Option<Item>> = std::thread::scope(|scope| {
                 let running: Vec<_> = batch.iter().map(|job| scope.spawn(|| carry_out(env, &tmux, job))).collect();
-                running.into_iter().map(|r| r.join().unwrap_or_else(|_| Some(Item::failed("dispatch", "failed", "a delivery panicked")))).collect()
+                running
+                    .into_iter()
+                    .map(|r| {
+                        r.join()
+                            .unwrap_or_else(|_| Some(Item::failed("dispatch", "failed", "a delivery panicked")))
+                    })
+                    .collect()
             });
             report.actions.extend(items.into_iter().flatten());
         }
@@ -144,8 +154,12 @@ pub fn cycle(env: &Env) -> Result<Report> {
 
 fn gather_and_plan(env: &Env) -> Result<Option<Gathered>> {
     let sessions = env.store.sessions()?;
-    let unsent: Vec<SessionRecord> =
-        sessions.records.iter().filter(|r| r.lease.as_ref().is_some_and(|l| l.phase == Phase::Claimed)).cloned().collect();
+    let unsent: Vec<SessionRecord> = sessions
+        .records
+        .iter()
+        .filter(|r| r.lease.as_ref().is_some_and(|l| l.phase == Phase::Claimed))
+        .cloned()
+        .collect();
     let slots = slots(env, &sessions);
     if unsent.is_empty() && slots.iter().all(|s| matches!(s.use_, SlotUse::Busy(_))) {
         return Ok(None);
@@ -210,8 +224,11 @@ fn check_room(env: &Env) -> Result<()> {
     if let Some((bytes, inodes)) = queue::room(env.store.root())
         && (bytes < 4 << 20 || inodes < 64)
     {
-        return Err(anyhow!("no room to work: {bytes} bytes and {inodes} inodes are free at `{}`", env.store.root().display()))
-            .hint("free some space; nothing was changed");
+        return Err(anyhow!(
+            "no room to work: {bytes} bytes and {inodes} inodes are free at `{}`",
+            env.store.root().display()
+        ))
+        .hint("free some space; nothing was changed");
     }
     Ok(())
 }
@@ -223,10 +240,13 @@ enum Job {
 
 fn carry_out(env: &Env, tmux: &Tmux, job: &Job) -> Option<Item> {
     let (subject, done) = match job {
-        Job::Assign(a) => (a.task.to_string(), claim(env, a).and_then(|claimed| match claimed {
-            Some((record, lease)) => deliver(env, tmux, a, &record, &lease).map(Some),
-            None => Ok(None),
-        })),
+        Job::Assign(a) => (
+            a.task.to_string(),
+            claim(env, a).and_then(|claimed| match claimed {
+                Some((record, lease)) => deliver(env, tmux, a, &record, &lease).map(Some),
+                None => Ok(None),
+            }),
+        ),
         Job::Unsent(record) => (
             record.lease.as_ref().map(|l| l.task.to_string()).unwrap_or_default(),
             resume_unsent(env, tmux, record),
@@ -328,7 +348,13 @@ fn spec(a: &Assignment) -> Spec {
 
 /// Success clears the account's record of failed launches; a refusal or a launch that failed gives
 /// the task back uncounted, since it is not the task's fault.
-fn conclude(env: &Env, a: &Assignment, record: &SessionRecord, lease: &Lease, delivery: Result<Delivery>) -> Result<Item> {
+fn conclude(
+    env: &Env,
+    a: &Assignment,
+    record: &SessionRecord,
+    lease: &Lease,
+    delivery: Result<Delivery>,
+) -> Result<Item> {
     let back = |reason: &str| {
         let ending =
             Ending { result: AttemptResult::Returned, reason, counted: false, retry: true, command: "dispatch" };
@@ -351,7 +377,8 @@ fn conclude(env: &Env, a: &Assignment, record: &SessionRecord, lease: &Lease, de
         }
         Err(e) => {
             let reason = crate::error::messages_of(&e).join(": ");
-            if a.how != How::Type {
+            // A fault of tmux says nothing about the account's client.
+            if a.how != How::Type && cause_of::<TmuxError>(&e).is_none() {
                 note_launch(env, &a.account, Some(&reason))?;
             }
             back(&reason)?;
@@ -401,13 +428,14 @@ fn resume_unsent(env: &Env, tmux: &Tmux, record: &SessionRecord) -> Result<Optio
         }
         None => return Ok(None),
     }
-    let header = queue::read_task(&queue::Paths::of(&lease.project_path).claimed(&lease.task.id), env.config.dispatch.max_task_bytes)
-        .ok()
-        .flatten()
-        .and_then(|text| {
-            crate::model::front_matter::parse(&text, &lease.task.project, &lease.task.id, &env.zone).ok()
-        })
-        .unwrap_or_default();
+    let header = queue::read_task(
+        &queue::Paths::of(&lease.project_path).claimed(&lease.task.id),
+        env.config.dispatch.max_task_bytes,
+    )
+    .ok()
+    .flatten()
+    .and_then(|text| crate::model::front_matter::parse(&text, &lease.task.project, &lease.task.id, &env.zone).ok())
+    .unwrap_or_default();
     let can_type = record.client.is_some() && record.cwd.as_deref() == Some(&*lease.project_path);
     let client = &env.config.client;
     let a = Assignment {

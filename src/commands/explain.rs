@@ -59,13 +59,12 @@ fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec
     let id = TaskId::new(id).exit(Exit::Usage)?;
     let wanted = of_text.or(given);
     let projects = queue::projects(&env.config);
-    let found = projects
-        .iter()
-        .filter(|p| wanted.is_none_or(|w| p.name.as_str() == w))
-        .find_map(|p| match queue::place(&p.path, &id) {
+    let found = projects.iter().filter(|p| wanted.is_none_or(|w| p.name.as_str() == w)).find_map(|p| {
+        match queue::place(&p.path, &id) {
             None | Some(Place::Nowhere) => None,
             Some(place) => Some((p, place)),
-        });
+        }
+    });
     let Some((project, place)) = found else {
         return Err(anyhow!("no task `{id}`{}", wanted.map(|w| format!(" in project `{w}`")).unwrap_or_default()))
             .hint("`claude-failover task list --all` lists the tasks");
@@ -86,7 +85,9 @@ fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec
                         format!("{} {}{hint}", i.verb, i.reason)
                     }));
                     if lines.is_empty() {
-                        lines.push("its file was written less than a second ago and may not be complete".to_owned());
+                        lines.push(
+                            "its file was written less than a second ago and may not be complete".to_owned(),
+                        );
                     }
                 }
             }
@@ -96,9 +97,20 @@ fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec
             match sessions.holder(&task).and_then(|h| Some((h, h.lease.as_ref()?))) {
                 Some((holder, lease)) => {
                     let since = local(lease.claimed, &env.zone);
-                    lines.push(format!("session `{}` has had it since {since}, attempt {}", holder.name, lease.attempt));
-                    lines.push(format!("delivery: {} since {}", lease.phase.as_str(), local(lease.since, &env.zone)));
-                    lines.push(format!("the session is {}: {}", holder.note.state, holder.note.evidence.join("; ")));
+                    lines.push(format!(
+                        "session `{}` has had it since {since}, attempt {}",
+                        holder.name, lease.attempt
+                    ));
+                    lines.push(format!(
+                        "delivery: {} since {}",
+                        lease.phase.as_str(),
+                        local(lease.since, &env.zone)
+                    ));
+                    lines.push(format!(
+                        "the session is {}: {}",
+                        holder.note.state,
+                        holder.note.evidence.join("; ")
+                    ));
                     if lease.resumes > 0 {
                         lines.push(format!("its conversation was resumed {} times", lease.resumes));
                     }
@@ -134,9 +146,13 @@ fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)>
     let Some(record) = env.store.session(name)? else {
         let pool = env.config.pool.names().contains(name);
         if pool {
-            return Ok((format!("session `{name}` was never launched"), vec!["it is a free name of the pool".into()]));
+            return Ok((
+                format!("session `{name}` was never launched"),
+                vec!["it is a free name of the pool".into()],
+            ));
         }
-        return Err(anyhow!("nothing is known of session `{name}`")).hint("`claude-failover status` lists the sessions");
+        return Err(anyhow!("nothing is known of session `{name}`"))
+            .hint("`claude-failover status` lists the sessions");
     };
     let tmux = env.tmux();
     let scene = Scene::of(&tmux);
@@ -157,7 +173,9 @@ fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)>
         PaneView::Unasked(e) => format!("tmux: {e}"),
     });
     let ago = |what: &str, seen: &Option<crate::model::event::Seen>| {
-        seen.as_ref().map(|s| format!("last {what}: {} ago {}", words(env.now.duration_since(s.at)), s.what).trim_end().to_owned())
+        seen.as_ref().map(|s| {
+            format!("last {what}: {} ago {}", words(env.now.duration_since(s.at)), s.what).trim_end().to_owned()
+        })
     };
     lines.extend(ago("start", &now.digest.start));
     lines.extend(ago("prompt", &now.digest.prompt));

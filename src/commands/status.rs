@@ -1,7 +1,7 @@
 //! `status`: what is. What needs a person comes first.
 
-use anyhow::Result;
 use anstyle::Style;
+use anyhow::Result;
 use serde::Serialize;
 
 use crate::act::look::{self, Scene};
@@ -77,7 +77,11 @@ fn fresh(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Vec<Ses
     }
     records
         .iter()
-        .map(|r| if r.client.is_none() && r.lease.is_none() { r.clone() } else { look::at(env, &tmux, &scene, r).0 })
+        .map(
+            |r| {
+                if r.client.is_none() && r.lease.is_none() { r.clone() } else { look::at(env, &tmux, &scene, r).0 }
+            },
+        )
         .collect()
 }
 
@@ -115,7 +119,11 @@ fn needs_of_queues(queues: &[ProjectQueue], records: &[SessionRecord], needs: &m
             needs.push(Need { subject: q.project.to_string(), what: why.clone(), hint: None });
         }
         for (name, fault) in &q.refused {
-            needs.push(Need { subject: format!("{}: {name}", q.project), what: fault.to_string(), hint: fault.hint.clone() });
+            needs.push(Need {
+                subject: format!("{}: {name}", q.project),
+                what: fault.to_string(),
+                hint: fault.hint.clone(),
+            });
         }
         for w in &q.waiting {
             if let Err(fault) = &w.header {
@@ -124,10 +132,17 @@ fn needs_of_queues(queues: &[ProjectQueue], records: &[SessionRecord], needs: &m
             }
         }
         for id in &q.claimed {
-            let held = records.iter().filter_map(|r| r.lease.as_ref()).any(|l| l.task.project == q.project && l.task.id == *id);
+            let held = records
+                .iter()
+                .filter_map(|r| r.lease.as_ref())
+                .any(|l| l.task.project == q.project && l.task.id == *id);
             if !held {
                 let hint = Some(format!("claude-failover task retry {id} --project {}", q.project));
-                needs.push(Need { subject: format!("{}:{id}", q.project), what: "claimed, but no session has it".into(), hint });
+                needs.push(Need {
+                    subject: format!("{}:{id}", q.project),
+                    what: "claimed, but no session has it".into(),
+                    hint,
+                });
             }
         }
     }
@@ -238,7 +253,10 @@ fn text(
     }
     let running = records.iter().filter(|r| r.kind == Kind::Pool && r.client.is_some()).count();
     let max = env.config.pool.max;
-    out.push_str(&format!("pool: {running} of {max} sessions run, new ones on account `{}`\n\n", env.config.active_account));
+    out.push_str(&format!(
+        "pool: {running} of {max} sessions run, new ones on account `{}`\n\n",
+        env.config.active_account
+    ));
     let mut rows = vec![["PROJECT", "WAITING", "CLAIMED", "DONE", "FAILED"].map(str::to_owned).to_vec()];
     for (q, p) in queues.iter().zip(projects) {
         rows.push(vec![

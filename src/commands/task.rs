@@ -194,7 +194,11 @@ fn add(env: &Env, args: &Add) -> Result<Exit> {
             .ok_or_else(|| anyhow!("no such file: `{}`", path.display()))?,
         _ => {
             let mut text = String::new();
-            std::io::stdin().lock().take(max + 1).read_to_string(&mut text).context("could not read standard input")?;
+            std::io::stdin()
+                .lock()
+                .take(max + 1)
+                .read_to_string(&mut text)
+                .context("could not read standard input")?;
             anyhow::ensure!(text.len() as u64 <= max, "the text is larger than {max} bytes");
             text
         }
@@ -204,11 +208,10 @@ fn add(env: &Env, args: &Add) -> Result<Exit> {
         None => TaskId::new(default_id(env, args.title.as_deref().unwrap_or(&text)))?,
     };
     let text = with_keys(env, &text, args)?;
-    let header = front_matter::parse(&text, &project.name, &id, &env.zone)
-        .map_err(|f| match &f.hint {
-            Some(hint) => Err::<(), _>(anyhow!("{f}")).hint(hint.clone()).unwrap_err(),
-            None => anyhow!("{f}"),
-        })?;
+    let header = front_matter::parse(&text, &project.name, &id, &env.zone).map_err(|f| match &f.hint {
+        Some(hint) => Err::<(), _>(anyhow!("{f}")).hint(hint.clone()).unwrap_err(),
+        None => anyhow!("{f}"),
+    })?;
     drop(header);
     if args.dry_run {
         env.out.text(&text);
@@ -409,7 +412,12 @@ fn show(env: &Env, which: &Which) -> Result<Exit> {
         && let Some(lease) = &holder.lease
     {
         let since = local(lease.claimed, &env.zone);
-        env.out.note(&format!("in `{}` since {since}, attempt {}, {}", holder.name, lease.attempt, lease.phase.as_str()));
+        env.out.note(&format!(
+            "in `{}` since {since}, attempt {}, {}",
+            holder.name,
+            lease.attempt,
+            lease.phase.as_str()
+        ));
     }
     for a in record.iter().flat_map(|r| &r.attempts) {
         env.out.note(&format!("attempt {} in `{}`: {}: {}", a.number, a.session, a.result, a.reason));
@@ -472,7 +480,8 @@ fn by_hand(result: AttemptResult, reason: &str) -> Outcome {
 
 fn said(env: &Env, task: &TaskRef, went: &str) {
     if env.out.json {
-        env.out.object(&serde_json::json!({ "version": 1, "task": task.id, "project": task.project, "state": went }));
+        env.out
+            .object(&serde_json::json!({ "version": 1, "task": task.id, "project": task.project, "state": went }));
     } else {
         env.out.text(&format!("{went} {task}"));
     }

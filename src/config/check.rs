@@ -61,7 +61,11 @@ impl Faults {
         if path.is_absolute() {
             return Some(path);
         }
-        let what = if text.is_empty() { "missing".to_owned() } else { format!("not an absolute path: `{}`", shown(text)) };
+        let what = if text.is_empty() {
+            "missing".to_owned()
+        } else {
+            format!("not an absolute path: `{}`", shown(text))
+        };
         self.hinted(at, what, "write the whole path, or one that begins with `~/`");
         None
     }
@@ -71,7 +75,11 @@ impl Faults {
         if path.is_dir() {
             return Some(path);
         }
-        self.hinted(at, format!("no such directory: `{}`", path.display()), "make it, or take it out of the configuration");
+        self.hinted(
+            at,
+            format!("no such directory: `{}`", path.display()),
+            "make it, or take it out of the configuration",
+        );
         None
     }
 
@@ -89,17 +97,38 @@ fn repeated<'a>(seen: &mut HashMap<String, String>, key: String, at: &'a str) ->
 
 /// Flags that would switch our hooks off, choose another conversation, or are ours to set.
 const REFUSED_ARGS: [&str; 14] = [
-    "--bare", "--safe-mode", "--setting-sources", "--settings", "--session-id", "--resume", "--continue", "-c", "-r",
-    "-p", "--print", "--fork-session", "--", "--model",
+    "--bare",
+    "--safe-mode",
+    "--setting-sources",
+    "--settings",
+    "--session-id",
+    "--resume",
+    "--continue",
+    "-c",
+    "-r",
+    "-p",
+    "--print",
+    "--fork-session",
+    "--",
+    "--model",
 ];
 /// A secret never belongs into the configuration, and these two would switch hooks off.
 const REFUSED_ENV: [&str; 6] = [
-    "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_SIMPLE",
+    "ANTHROPIC_API_KEY",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_SIMPLE",
     "CLAUDE_CODE_SAFE_MODE",
 ];
 
 /// Fills in defaults and checks everything; the configuration is usable if there is no fault.
-pub fn resolve(raw: Raw, source: Option<&Path>, inputs: &LoadInputs<'_>, text: &str) -> (Option<Config>, Vec<Fault>) {
+pub fn resolve(
+    raw: Raw,
+    source: Option<&Path>,
+    inputs: &LoadInputs<'_>,
+    text: &str,
+) -> (Option<Config>, Vec<Fault>) {
     let mut f = Faults(Vec::new());
     let home = raw.home.as_deref().and_then(|t| f.path("home", t, inputs.home));
     let home = home.unwrap_or_else(|| inputs.home.to_owned());
@@ -238,7 +267,11 @@ fn accounts(raw: &Raw, home: &Path, f: &mut Faults) -> Vec<Account> {
             f.add(&at, format!("account `{name}` is listed twice"));
         }
         if repeated(&mut homes, path.display().to_string(), &at_home).is_some() {
-            f.hinted(&at_home, format!("two accounts have the home `{}`", path.display()), "a home holds one login");
+            f.hinted(
+                &at_home,
+                format!("two accounts have the home `{}`", path.display()),
+                "a home holds one login",
+            );
         }
         all.push(Account { name, home: path, priority: account.priority.unwrap_or(100) });
     }
@@ -261,7 +294,9 @@ fn projects(raw: &Raw, home: &Path, accounts: &[Account], f: &mut Faults) -> Vec
         let Some(path) = f.directory(&key("path"), &project.path, home) else { continue };
         let last = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let at = if project.name.is_some() { key("name") } else { key("path") };
-        let Some(name) = f.name(&at, ProjectName::new(project.name.clone().unwrap_or_else(last))) else { continue };
+        let Some(name) = f.name(&at, ProjectName::new(project.name.clone().unwrap_or_else(last))) else {
+            continue;
+        };
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if repeated(&mut paths, real.display().to_string(), &key("path")).is_some() {
             f.add(key("path"), format!("project `{}` is listed twice", path.display()));
@@ -310,8 +345,11 @@ fn pool(raw: &Raw, home: &Path, f: &mut Faults) -> Pool {
 }
 
 fn dedicated(raw: &Raw, home: &Path, accounts: &[Account], pool: &Pool, f: &mut Faults) -> Vec<Dedicated> {
-    let mut names: HashMap<String, String> =
-        if pool.max <= 1000 { pool.names().into_iter().map(|n| (n.to_string(), "pool".to_owned())).collect() } else { HashMap::new() };
+    let mut names: HashMap<String, String> = if pool.max <= 1000 {
+        pool.names().into_iter().map(|n| (n.to_string(), "pool".to_owned())).collect()
+    } else {
+        HashMap::new()
+    };
     let mut all = Vec::new();
     for (n, session) in raw.pool.dedicated.iter().enumerate() {
         let key = |k: &str| format!("pool.dedicated.{n}.{k}");
@@ -320,7 +358,11 @@ fn dedicated(raw: &Raw, home: &Path, accounts: &[Account], pool: &Pool, f: &mut 
         let (Some(name), Some(project)) = (name, project) else { continue };
         match repeated(&mut names, name.to_string(), &key("name")) {
             Some((first, _)) if first == "pool" => {
-                f.hinted(key("name"), format!("session `{name}` is one of the pool"), "change the name or `pool.autonomous.prefix`");
+                f.hinted(
+                    key("name"),
+                    format!("session `{name}` is one of the pool"),
+                    "change the name or `pool.autonomous.prefix`",
+                );
             }
             Some(_) => f.add(key("name"), format!("session `{name}` is listed twice")),
             None => {}
@@ -364,10 +406,12 @@ fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
         program: program("client.program", raw.program.as_deref(), "claude", home, f),
         args: raw.args.unwrap_or_else(|| vec!["--dangerously-skip-permissions".to_owned()]),
         env: raw.env,
-        path: raw.path.unwrap_or_else(|| {
-            format!("{}/.local/bin:/usr/local/bin:/usr/bin:/bin", home.display())
-        }),
-        shell: raw.shell.as_deref().and_then(|t| f.path("client.shell", t, home)).unwrap_or_else(|| "/bin/sh".into()),
+        path: raw.path.unwrap_or_else(|| format!("{}/.local/bin:/usr/local/bin:/usr/bin:/bin", home.display())),
+        shell: raw
+            .shell
+            .as_deref()
+            .and_then(|t| f.path("client.shell", t, home))
+            .unwrap_or_else(|| "/bin/sh".into()),
         api_base: raw.api_base,
         model: f.model("client.model", raw.model.or_else(|| Some("sonnet".to_owned()))),
         model_critical: f.model("client.model_critical", raw.model_critical.or_else(|| Some("opus".to_owned()))),

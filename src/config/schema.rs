@@ -1,8 +1,9 @@
 //! The file as people write it. Every key is here; anything else is refused by name and line.
 
-use serde::{Deserialize, Deserializer, de::Error};
-use serde_yaml::Value;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::SignedDuration;
 
@@ -12,15 +13,27 @@ pub struct Time(pub SignedDuration);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(d)?;
-        let Value::String(text) = value else {
-            return Err(D::Error::custom("not a duration: write it with its unit, such as `30s` or `1h 30m`"));
-        };
+        // A visitor and not a `Value`: an error from inside it is given the key and the line.
+        d.deserialize_any(TimeVisitor)
+    }
+}
+
+struct TimeVisitor;
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = Time;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as `30s` or `1h 30m`")
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
         match text.parse::<SignedDuration>() {
-            Ok(time) if !time.is_negative() => Ok(Self(time)),
-            Ok(_) => Err(D::Error::custom(format!("a duration cannot be negative: `{text}`"))),
-            Err(_) => Err(D::Error::custom(format!("not a duration: `{text}`; write `30s` or `1h 30m`"))),
+            Ok(time) if !time.is_negative() => Ok(Time(time)),
+            Ok(_) => Err(E::custom(format!("a duration cannot be negative: `{text}`"))),
+            Err(_) => Err(E::custom(format!("not a duration: `{text}`; write `30s` or `1h 30m`"))),
         }
+    }
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Time, E> {
+        Err(E::custom("not a duration: write it with its unit, such as `30s` or `1h 30m`"))
     }
 }
 
@@ -30,19 +43,27 @@ pub struct Size(pub u64);
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let size = match Value::deserialize(d)? {
-            Value::Number(n) => n.as_u64(),
-            Value::String(text) => {
-                let unit = |suffix: &str, shift: u32| {
-                    text.strip_suffix(suffix)?.trim().parse::<u64>().ok()?.checked_shl(shift)
-                };
-                unit("MiB", 20).or_else(|| unit("KiB", 10)).or_else(|| text.parse().ok())
-            }
-            _ => None,
-        };
-        size.filter(|n| *n > 0)
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("not a size: write a number of bytes, `512KiB` or `1MiB`"))
+        d.deserialize_any(SizeVisitor)
+    }
+}
+
+struct SizeVisitor;
+
+impl Visitor<'_> for SizeVisitor {
+    type Value = Size;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of bytes, `512KiB` or `1MiB`")
+    }
+    fn visit_u64<E: Error>(self, bytes: u64) -> Result<Size, E> {
+        if bytes == 0 { Err(E::custom("a size of nothing")) } else { Ok(Size(bytes)) }
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Size, E> {
+        let unit =
+            |suffix: &str, bytes: u64| text.strip_suffix(suffix)?.trim().parse::<u64>().ok()?.checked_mul(bytes);
+        match unit("MiB", 1 << 20).or_else(|| unit("KiB", 1 << 10)) {
+            Some(bytes) => self.visit_u64(bytes),
+            None => Err(E::custom("not a size: write a number of bytes, `512KiB` or `1MiB`")),
+        }
     }
 }
 

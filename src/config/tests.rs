@@ -15,7 +15,11 @@ impl World {
     }
     fn parse(&self, text: &str) -> Result<Config> {
         let root = self.dir.path().to_str().unwrap();
-        parse(&text.replace("ROOT", root), Some(Path::new("c.yaml")), &LoadInputs { home: &self.dir.path().join("home") })
+        parse(
+            &text.replace("ROOT", root),
+            Some(Path::new("c.yaml")),
+            &LoadInputs { home: &self.dir.path().join("home") },
+        )
     }
     fn error(&self, text: &str) -> String {
         let root = self.dir.path().to_str().unwrap();
@@ -42,30 +46,72 @@ fn mistakes_are_refused_by_file_line_and_key() {
     for (text, want) in [
         ("", "c.yaml:1: the configuration is empty"),
         ("accounts: []", "c.yaml:1: accounts: at least one account is needed"),
-        ("pool:\n  autonomus: {}\n", "c.yaml:2: pool: unknown field `autonomus`, expected one of `dedicated`, `autonomous`, `shared_projects_dir`"),
-        ("tmux:\n  timeout: 5\n", "c.yaml:2: tmux.timeout: not a duration: write it with its unit, such as `30s` or `1h 30m`"),
+        (
+            "pool:\n  autonomus: {}\n",
+            "c.yaml:2: pool: unknown field `autonomus`, expected one of `dedicated`, `autonomous`, `shared_projects_dir`",
+        ),
+        (
+            "tmux:\n  timeout: 5\n",
+            "c.yaml:2: tmux.timeout: not a duration: write it with its unit, such as `30s` or `1h 30m`",
+        ),
         ("tmux:\n  timeout: soon\n", "c.yaml:2: tmux.timeout: not a duration: `soon`; write `30s` or `1h 30m`"),
         ("watcher: {idle_timeout: -5m}", "c.yaml:1: watcher.idle_timeout: a duration cannot be negative: `-5m`"),
         ("accounts: [{name: a, home: .claude}]", "c.yaml:1: accounts.0.home: not an absolute path: `.claude`"),
-        ("accounts:\n- name: a\n  home: /a\n- name: a\n  home: /b\n", "c.yaml:4: accounts.1.name: account `a` is listed twice"),
-        ("accounts:\n- name: a\n  home: /a\n- name: b\n  home: /a\n", "c.yaml:5: accounts.1.home: two accounts have the home `/a`"),
+        (
+            "accounts:\n- name: a\n  home: /a\n- name: a\n  home: /b\n",
+            "c.yaml:4: accounts.1.name: account `a` is listed twice",
+        ),
+        (
+            "accounts:\n- name: a\n  home: /a\n- name: b\n  home: /a\n",
+            "c.yaml:5: accounts.1.home: two accounts have the home `/a`",
+        ),
     ] {
         assert_eq!(w.error(text), want, "{text:?}");
     }
     for (text, want) in [
-        ("projects:\n- path: ROOT/app\n- path: ROOT/app/../app\n", "c.yaml:4: projects.1.path: project `ROOT/app/../app` is listed twice"),
+        (
+            "projects:\n- path: ROOT/app\n- path: ROOT/app/../app\n",
+            "c.yaml:4: projects.1.path: project `ROOT/app/../app` is listed twice",
+        ),
         ("projects:\n- path: ROOT/gone\n", "c.yaml:3: projects.0.path: no such directory: `ROOT/gone`"),
-        ("projects:\n- {path: ROOT/app, name: x}\n- {path: ROOT/web, name: x}\n", "c.yaml:4: projects.1.name: two projects are named `x`"),
-        ("projects:\n- {path: ROOT/app, account: nobody}\n", "c.yaml:3: projects.0.account: no account of this name: `nobody`"),
-        ("pool:\n  dedicated:\n  - {name: a, project: ROOT/app}\n  - {name: a, project: ROOT/web}\n", "c.yaml:5: pool.dedicated.1.name: session `a` is listed twice"),
-        ("pool:\n  autonomous: {max: 2}\n  dedicated:\n  - {name: ccl-auto-1, project: ROOT/app}\n", "c.yaml:5: pool.dedicated.0.name: session `ccl-auto-1` is one of the pool"),
-        ("pool:\n  autonomous:\n    prefix: 'a:b'\n", "c.yaml:4: pool.autonomous.prefix: a session name may hold only letters, digits and a few of `.` `_` `-`: `a:b0`"),
+        (
+            "projects:\n- {path: ROOT/app, name: x}\n- {path: ROOT/web, name: x}\n",
+            "c.yaml:4: projects.1.name: two projects are named `x`",
+        ),
+        (
+            "projects:\n- {path: ROOT/app, account: nobody}\n",
+            "c.yaml:3: projects.0.account: no account of this name: `nobody`",
+        ),
+        (
+            "pool:\n  dedicated:\n  - {name: a, project: ROOT/app}\n  - {name: a, project: ROOT/web}\n",
+            "c.yaml:5: pool.dedicated.1.name: session `a` is listed twice",
+        ),
+        (
+            "pool:\n  autonomous: {max: 2}\n  dedicated:\n  - {name: ccl-auto-1, project: ROOT/app}\n",
+            "c.yaml:5: pool.dedicated.0.name: session `ccl-auto-1` is one of the pool",
+        ),
+        (
+            "pool:\n  autonomous:\n    prefix: 'a:b'\n",
+            "c.yaml:4: pool.autonomous.prefix: a session name may hold only letters, digits and a few of `.` `_` `-`: `a:b0`",
+        ),
         ("active_account: other\n", "c.yaml:2: active_account: no account of this name: `other`"),
-        ("client:\n  args: [--bare]\n", "c.yaml:3: client.args.0: cannot be given: `--bare`: it is set by us, or would switch our hooks off"),
-        ("client:\n  env:\n    ANTHROPIC_API_KEY: x\n", "c.yaml:4: client.env.ANTHROPIC_API_KEY: cannot be set here"),
+        (
+            "client:\n  args: [--bare]\n",
+            "c.yaml:3: client.args.0: cannot be given: `--bare`: it is set by us, or would switch our hooks off",
+        ),
+        (
+            "client:\n  env:\n    ANTHROPIC_API_KEY: x\n",
+            "c.yaml:4: client.env.ANTHROPIC_API_KEY: cannot be set here",
+        ),
         ("state_dir: /tmp/x\n", "c.yaml:2: state_dir: the system empties it: `/tmp/x`"),
-        ("quota:\n  window_5h_threshold: 90\n", "c.yaml:3: quota.window_5h_threshold: must be a fraction from 0 to 1"),
-        ("projects_dir: ROOT\ndispatcher:\n  projects_dir: ROOT\n", "c.yaml:4: dispatcher.projects_dir: the same as `projects_dir`: give one of them"),
+        (
+            "quota:\n  window_5h_threshold: 90\n",
+            "c.yaml:3: quota.window_5h_threshold: must be a fraction from 0 to 1",
+        ),
+        (
+            "projects_dir: ROOT\ndispatcher:\n  projects_dir: ROOT\n",
+            "c.yaml:4: dispatcher.projects_dir: the same as `projects_dir`: give one of them",
+        ),
     ] {
         assert_eq!(w.error(&format!("{OK}{text}")), want, "{text:?}");
     }
@@ -123,12 +169,27 @@ fn the_example_has_every_key_and_is_valid() {
     use super::schema as s;
     let text = include_str!("../../examples/config.yaml");
     let keys = [
-        s::Raw::KEYS, s::RawAccount::KEYS, s::RawLimits::KEYS, s::RawProject::KEYS, s::RawPool::KEYS,
-        s::RawDedicated::KEYS, s::RawAutonomous::KEYS, s::RawClient::KEYS, s::RawTmux::KEYS, s::RawDispatcher::KEYS,
-        s::RawWatcher::KEYS, s::RawQuota::KEYS, s::RawCheckpoint::KEYS, s::RawMcpHttp::KEYS,
+        s::Raw::KEYS,
+        s::RawAccount::KEYS,
+        s::RawLimits::KEYS,
+        s::RawProject::KEYS,
+        s::RawPool::KEYS,
+        s::RawDedicated::KEYS,
+        s::RawAutonomous::KEYS,
+        s::RawClient::KEYS,
+        s::RawTmux::KEYS,
+        s::RawDispatcher::KEYS,
+        s::RawWatcher::KEYS,
+        s::RawQuota::KEYS,
+        s::RawCheckpoint::KEYS,
+        s::RawMcpHttp::KEYS,
     ];
     for key in keys.iter().copied().flatten() {
-        assert!(text.lines().any(|l| l.trim_start().trim_start_matches(['#', '-', ' ']).starts_with(&format!("{key}:"))), "{key} is missing");
+        assert!(
+            text.lines()
+                .any(|l| l.trim_start().trim_start_matches(['#', '-', ' ']).starts_with(&format!("{key}:"))),
+            "{key} is missing"
+        );
     }
     let w = World::new();
     for path in ["srv/app", "srv/web", "srv/projects"] {

@@ -41,7 +41,9 @@ pub fn line(lease: &Lease, task_file: &Path, program: &Path) -> String {
         return line;
     }
     // A very deep path: the agent can find the commands in the environment of its session.
-    format!("{token}: carry on with {id} in the folder .agent-queue/inbox of this project, then run `$CLAUDE_FAILOVER task done {id} --project {project}`.")
+    format!(
+        "{token}: carry on with {id} in the folder .agent-queue/inbox of this project, then run `$CLAUDE_FAILOVER task done {id} --project {project}`."
+    )
 }
 
 fn quoted(text: &str) -> String {
@@ -138,7 +140,10 @@ mod tests {
     #[test]
     fn the_composer_is_read_from_a_screen() {
         let screen = "● done\n❯ old prompt\n\n────\n❯ half a li\n  ne\n────\n  ⏵⏵ bypass permissions on\n";
-        assert_eq!(composer(screen).as_deref(), Some("half a line".replace(' ', "").as_str()).map(|_| "half a line"));
+        assert_eq!(
+            composer(screen).as_deref(),
+            Some("half a line".replace(' ', "").as_str()).map(|_| "half a line")
+        );
         assert_eq!(composer("────\n❯\u{a0}\n────\n").as_deref(), Some(""));
         assert_eq!(composer("$ "), None);
     }

@@ -64,11 +64,9 @@ pub fn slot_use(record: Option<&SessionRecord>, now: Timestamp, cooldown: Signed
         return SlotUse::Free;
     }
     match (record.note.state, &record.cwd) {
-        (State::Idle, Some(cwd)) => SlotUse::Idle {
-            cwd: cwd.clone(),
-            model: record.model.clone(),
-            account: record.account.clone(),
-        },
+        (State::Idle, Some(cwd)) => {
+            SlotUse::Idle { cwd: cwd.clone(), model: record.model.clone(), account: record.account.clone() }
+        }
         (State::Dead, _) => SlotUse::Free,
         (state, _) => SlotUse::Busy(format!("it is {state}")),
     }
@@ -409,7 +407,10 @@ mod tests {
 
     #[test]
     fn priority_then_age_and_one_a_project() {
-        let mut q = queue("app", &[("old", with(Priority::Low)), ("new", with(Priority::Critical)), ("mid", Header::default())]);
+        let mut q = queue(
+            "app",
+            &[("old", with(Priority::Low)), ("new", with(Priority::Critical)), ("mid", Header::default())],
+        );
         let w = world(vec![q.clone(), queue("web", &[("x", Header::default())])], 5);
         assert_eq!(w.assigned(), ["app:new", "web:x"]);
         assert_eq!(w.why("app:mid"), "1 of 1 sessions of the project are at work");
@@ -430,15 +431,26 @@ mod tests {
 
     #[test]
     fn everything_that_keeps_a_task_back_is_said() {
-        let later = Header { not_before: Some(Timestamp::from_second(1_800_004_600).unwrap()), ..Header::default() };
+        let later =
+            Header { not_before: Some(Timestamp::from_second(1_800_004_600).unwrap()), ..Header::default() };
         let pinned = Header { account: Some(AccountName::new("other").unwrap()), ..Header::default() };
         let tasks = [
-            ("later", later), ("pinned", pinned), ("self1", needs(&["self2"])), ("self2", needs(&["self1"])),
-            ("w", needs(&["later"])), ("f", needs(&["web:bad"])), ("n", needs(&["gone"])), ("d", needs(&["web:ok"])),
+            ("later", later),
+            ("pinned", pinned),
+            ("self1", needs(&["self2"])),
+            ("self2", needs(&["self1"])),
+            ("w", needs(&["later"])),
+            ("f", needs(&["web:bad"])),
+            ("n", needs(&["gone"])),
+            ("d", needs(&["web:ok"])),
         ];
         let mut w = world(vec![queue("app", &tasks)], 1);
         let r = |t: &str| TaskRef::parse(t, &ProjectName::new("app").unwrap()).unwrap();
-        w.places = Places::from([(r("later"), Place::Waiting), (r("web:bad"), Place::Failed), (r("web:ok"), Place::Done)]);
+        w.places = Places::from([
+            (r("later"), Place::Waiting),
+            (r("web:bad"), Place::Failed),
+            (r("web:ok"), Place::Done),
+        ]);
         assert_eq!(w.assigned(), ["app:d"]);
         assert_eq!(w.why("app:later"), "not before 2027-01-15T09:16:40Z (in 1h)");
         assert_eq!(w.why("app:pinned"), "pinned to account `other`, active is `main`");
@@ -478,9 +490,12 @@ mod tests {
         assert!(matches!(slot_use(Some(&record), now, zero), SlotUse::Busy(_)));
         record.kind = Kind::Pool;
         assert_eq!(slot_use(Some(&record), now, zero), SlotUse::Free);
-        record.client = Some(crate::model::session::ClientProcess { pid: 1, start: 1, boot_id: "b".into(), launched: now });
+        record.client =
+            Some(crate::model::session::ClientProcess { pid: 1, start: 1, boot_id: "b".into(), launched: now });
         record.cwd = Some("/srv".into());
-        for state in [State::Starting, State::Working, State::Waiting, State::Limited, State::Stalled, State::Unknown] {
+        for state in
+            [State::Starting, State::Working, State::Waiting, State::Limited, State::Stalled, State::Unknown]
+        {
             record.note.state = state;
             assert!(matches!(slot_use(Some(&record), now, zero), SlotUse::Busy(_)), "{state}");
         }

@@ -87,8 +87,13 @@ impl Event {
         !self.subagent
             && matches!(
                 self.event.as_str(),
-                "SessionStart" | "SessionEnd" | "Stop" | "StopFailure" | "UserPromptSubmit"
-                    | "PermissionRequest" | "Notification"
+                "SessionStart"
+                    | "SessionEnd"
+                    | "Stop"
+                    | "StopFailure"
+                    | "UserPromptSubmit"
+                    | "PermissionRequest"
+                    | "Notification"
             )
     }
 }
@@ -336,7 +341,9 @@ mod tests {
         assert_eq!((file.pid, file.start, file.status), (10226, 136_571, ClientStatus::Idle));
         let new = r#"{"pid":1,"procStart":2,"status":"waiting","waitingFor":"goal proposal","peerProtocol":1}"#;
         assert_eq!(ClientFile::parse(new).unwrap().waiting_for, "goal proposal");
-        for bad in ["", "{", "null", "{}", r#"{"pid":1,"procStart":"x","status":"idle"}"#, r#"{"pid":1,"procStart":"1"}"#] {
+        for bad in
+            ["", "{", "null", "{}", r#"{"pid":1,"procStart":"x","status":"idle"}"#, r#"{"pid":1,"procStart":"1"}"#]
+        {
             assert_eq!(ClientFile::parse(bad), None, "{bad}");
         }
     }

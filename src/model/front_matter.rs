@@ -205,9 +205,7 @@ pub fn split(text: &str) -> Result<Split<'_>, Fault> {
 
 /// Where a top-level key stands, counted in lines of the file.
 fn line_of(yaml: &str, key: &str) -> Option<usize> {
-    yaml.lines()
-        .position(|l| l.strip_prefix(key).is_some_and(|r| r.trim_start().starts_with(':')))
-        .map(|n| n + 2) // the fence is line 1
+    yaml.lines().position(|l| l.strip_prefix(key).is_some_and(|r| r.trim_start().starts_with(':'))).map(|n| n + 2) // the fence is line 1
 }
 
 /// Reads the front matter of a task.
@@ -341,9 +339,9 @@ impl Keys<'_> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         match text.parse::<SignedDuration>() {
             Ok(d) if d.is_positive() => Ok(Some(d)),
-            _ => Err(self
-                .fault(key, format!("not a duration: `{}`", shown(&text)))
-                .hint("write `45m` or `1h 30m`")),
+            _ => {
+                Err(self.fault(key, format!("not a duration: `{}`", shown(&text))).hint("write `45m` or `1h 30m`"))
+            }
         }
     }
 
@@ -374,10 +372,8 @@ pub fn parse_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);
     }
-    let local = text
-        .parse::<civil::DateTime>()
-        .or_else(|_| text.parse::<civil::Date>().map(|d| d.at(0, 0, 0, 0)))
-        .ok()?;
+    let local =
+        text.parse::<civil::DateTime>().or_else(|_| text.parse::<civil::Date>().map(|d| d.at(0, 0, 0, 0))).ok()?;
     Some(local.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
@@ -412,11 +408,7 @@ fn rebuilt(text: &str, added: &str) -> String {
     let mut kept = String::new();
     let mut ours = false;
     for line in yaml.split_inclusive('\n') {
-        ours = if line.starts_with("outcome:") {
-            true
-        } else {
-            ours && line.starts_with([' ', '\t'])
-        };
+        ours = if line.starts_with("outcome:") { true } else { ours && line.starts_with([' ', '\t']) };
         if !ours {
             kept.push_str(line);
         }

@@ -233,7 +233,12 @@ mod tests {
 
     fn alive(file: Option<(ClientStatus, i64)>) -> Observation {
         Observation {
-            pane: PaneView::Present(PaneFacts { id: "%1".into(), pid: 7, activity: Some(t(0)), ..PaneFacts::default() }),
+            pane: PaneView::Present(PaneFacts {
+                id: "%1".into(),
+                pid: 7,
+                activity: Some(t(0)),
+                ..PaneFacts::default()
+            }),
             process: Some(ClientProcess { pid: 7, start: 1, boot_id: "b".into(), launched: t(0) }),
             file: file.map(|(status, since)| ClientFile {
                 pid: 7,
@@ -285,8 +290,12 @@ mod tests {
     #[test]
     fn a_limit_counts_only_for_the_client_that_hit_it() {
         let mut r = record();
-        r.digest.failure =
-            Some(Seen { at: t(5), what: "rate_limit".into(), text: "You've hit your weekly limit".into(), running: 0 });
+        r.digest.failure = Some(Seen {
+            at: t(5),
+            what: "rate_limit".into(),
+            text: "You've hit your weekly limit".into(),
+            running: 0,
+        });
         assert_eq!(state(9, &r, &alive(Some((ClientStatus::Idle, 5)))), State::Limited);
         assert_eq!(state(9, &r, &alive(Some((ClientStatus::Waiting, 5)))), State::Limited);
         let mut newer = alive(Some((ClientStatus::Idle, 5)));

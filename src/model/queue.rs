@@ -163,7 +163,13 @@ pub mod tests {
     fn rings_are_found_and_chains_are_not() {
         let q = queue(
             "app",
-            &[("a", needs(&["b"])), ("b", needs(&["c"])), ("c", needs(&["a"])), ("d", needs(&["a"])), ("e", needs(&[]))],
+            &[
+                ("a", needs(&["b"])),
+                ("b", needs(&["c"])),
+                ("c", needs(&["a"])),
+                ("d", needs(&["a"])),
+                ("e", needs(&[])),
+            ],
         );
         let found = cycles(&[q]);
         let mut names: Vec<String> = found.keys().map(|t| t.id.to_string()).collect();

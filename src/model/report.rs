@@ -25,7 +25,13 @@ impl Item {
     /// Something that was done, or would be.
     #[must_use]
     pub fn new(subject: impl ToString, verb: &str, reason: impl Into<String>) -> Self {
-        Self { subject: subject.to_string(), verb: verb.to_owned(), reason: reason.into(), failed: false, hint: None }
+        Self {
+            subject: subject.to_string(),
+            verb: verb.to_owned(),
+            reason: reason.into(),
+            failed: false,
+            hint: None,
+        }
     }
 
     /// Something that could not be done.

@@ -261,10 +261,7 @@ impl SessionRecord {
     /// How long its client may be silent before it counts as stalled.
     #[must_use]
     pub fn stall_after(&self, default: SignedDuration) -> SignedDuration {
-        self.lease
-            .as_ref()
-            .and_then(|l| l.stall_after_seconds)
-            .map_or(default, SignedDuration::from_secs)
+        self.lease.as_ref().and_then(|l| l.stall_after_seconds).map_or(default, SignedDuration::from_secs)
     }
 }
 

@@ -163,7 +163,10 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
     }
     let failure = record.digest.open_failure().filter(|f| f.at >= lease.claimed)?;
     let what = format!("{}: {}", failure.what, failure.text.lines().next().unwrap_or_default());
-    if failure.what == "authentication_failed" || failure.what == "oauth_org_not_allowed" || failure.what == "billing_error" {
+    if failure.what == "authentication_failed"
+        || failure.what == "oauth_org_not_allowed"
+        || failure.what == "billing_error"
+    {
         return Some(Step::Wait(format!("the account needs a person: {what}")));
     }
     match NUDGES.get(lease.nudges as usize) {
@@ -364,7 +367,8 @@ mod tests {
     #[test]
     fn a_failed_turn_carries_on_after_a_pause_and_a_login_needs_a_person() {
         let (look, mut r) = (look(), record(State::Idle));
-        r.digest.failure = Some(Seen { at: t(15), what: "server_error".into(), text: "API Error: 529".into(), running: 0 });
+        r.digest.failure =
+            Some(Seen { at: t(15), what: "server_error".into(), text: "API Error: 529".into(), running: 0 });
         assert!(matches!(step(t(20), &r, &facts(&look)), Some(Step::Wait(_))));
         assert!(matches!(step(t(40), &r, &facts(&look)), Some(Step::CarryOn(_))));
         lease(&mut r).nudges = 5;

@@ -85,15 +85,16 @@ fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
     };
     let mut file = match open() {
         // The same pid in an earlier boot left it: nobody else can own this name.
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(&temp).and_then(|()| open())
-        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(&temp).and_then(|()| open()),
         other => other,
     }
     .with_context(|| format!("could not create `{}`", temp.display()))?;
     let written = (|| {
         step("write temp file");
         file.write_all(bytes)?;
+        // A file's ctime past its mtime is how a reader of an inbox tells one that came whole from one
+        // that is being written in place; a coarse clock may stamp write and rename alike.
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_millis(20))?;
         step("fsync temp file");
         file.sync_all()
     })();
@@ -290,8 +291,7 @@ pub fn sweep_temp(dir: &Path) {
 pub fn check_private(dir: &Path) -> Result<()> {
     use crate::error::Mark;
     use std::os::unix::fs::MetadataExt;
-    let meta = fs::symlink_metadata(dir)
-        .with_context(|| format!("could not look at `{}`", dir.display()))?;
+    let meta = fs::symlink_metadata(dir).with_context(|| format!("could not look at `{}`", dir.display()))?;
     if !meta.is_dir() {
         return Err(anyhow::anyhow!("not a directory: `{}`", dir.display()));
     }

@@ -20,8 +20,17 @@ use crate::model::session::Lease;
 
 /// The hook events that a session reports to us.
 const EVENTS: [&str; 11] = [
-    "SessionStart", "SessionEnd", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure",
-    "Stop", "StopFailure", "SubagentStop", "PermissionRequest", "Notification",
+    "SessionStart",
+    "SessionEnd",
+    "UserPromptSubmit",
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Stop",
+    "StopFailure",
+    "SubagentStop",
+    "PermissionRequest",
+    "Notification",
 ];
 
 /// What a client is started with.
@@ -117,7 +126,8 @@ pub fn overlay(program: &Path, state: &Path, session: &SessionName) -> String {
             .to_vec()
     };
     // `args` = started without a shell. Hooks time out on their own; this bound is for a disk that hangs.
-    let hook = json!({ "hooks": [{ "type": "command", "command": program, "args": args("event"), "timeout": 5 }] });
+    let hook =
+        json!({ "hooks": [{ "type": "command", "command": program, "args": args("event"), "timeout": 5 }] });
     let hooks: Map<String, Value> = EVENTS.iter().map(|e| ((*e).to_owned(), json!([hook]))).collect();
     let mut line = vec![program.display().to_string()];
     line.extend(args("statusline"));
@@ -331,7 +341,8 @@ mod tests {
         std::fs::create_dir_all(main.join(".git/worktrees/tree")).unwrap();
         std::fs::create_dir_all(&tree).unwrap();
         std::fs::write(main.join(".git/worktrees/tree/commondir"), "../..\n").unwrap();
-        std::fs::write(tree.join(".git"), format!("gitdir: {}\n", main.join(".git/worktrees/tree").display())).unwrap();
+        std::fs::write(tree.join(".git"), format!("gitdir: {}\n", main.join(".git/worktrees/tree").display()))
+            .unwrap();
         assert!(trust_roots(&tree).contains(&main));
     }
 

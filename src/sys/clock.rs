@@ -7,10 +7,7 @@ use std::time::{Duration, Instant};
 /// The wall clock, or what `CLAUDE_FAILOVER_NOW` says.
 #[must_use]
 pub fn now() -> Timestamp {
-    std::env::var("CLAUDE_FAILOVER_NOW")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(Timestamp::now)
+    std::env::var("CLAUDE_FAILOVER_NOW").ok().and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
 }
 
 /// The identity of this boot of the machine: pids and start times mean nothing in another one.

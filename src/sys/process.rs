@@ -98,15 +98,13 @@ pub fn run<S: AsRef<OsStr>>(
     let stderr = drain(child.stderr.take().map(|s| Box::new(s) as Box<dyn Read + Send>));
     let group = Pid::from_raw(-child.id().cast_signed());
     let mut pause = Duration::from_micros(200);
-    let status = clock::wait_for(timeout, Duration::ZERO, || {
-        match child.try_wait() {
-            Ok(None) => {
-                clock::pause(pause);
-                pause = (pause * 2).min(Duration::from_millis(10));
-                None
-            }
-            ended => Some(ended),
+    let status = clock::wait_for(timeout, Duration::ZERO, || match child.try_wait() {
+        Ok(None) => {
+            clock::pause(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+            None
         }
+        ended => Some(ended),
     });
     let Some(status) = status else {
         for (signal, grace) in [(Signal::SIGTERM, 200), (Signal::SIGKILL, 2000)] {
@@ -132,12 +130,8 @@ pub fn run<S: AsRef<OsStr>>(
 /// If it cannot be started.
 pub fn feed(program: &Path, args: &[&str], input: &[u8], timeout: Duration) -> Result<i32, ProcessError> {
     let failed = |e| ProcessError::Failed(program.to_owned(), e);
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
+    let mut child =
+        Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(input);
     }

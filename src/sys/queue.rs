@@ -204,7 +204,10 @@ fn is_still(meta: &std::fs::Metadata) -> bool {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the age of a file is measured on the clock that stamped it, never on a fixed one")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the age of a file is measured on the clock that stamped it, never on a fixed one"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -248,7 +251,11 @@ fn head(mut file: std::fs::File, size: u64, max_bytes: u64) -> Result<String, Fa
                 return String::from_utf8(bytes).map_err(|_| Fault::file("it is not UTF-8"));
             }
             let line = 1 + bytes[..valid].iter().filter(|b| **b == b'\n').count();
-            Err(Fault { line: Some(line), message: "it is not UTF-8".into(), hint: Some("save it as UTF-8".into()) })
+            Err(Fault {
+                line: Some(line),
+                message: "it is not UTF-8".into(),
+                hint: Some("save it as UTF-8".into()),
+            })
         }
     }
 }
@@ -421,9 +428,17 @@ pub fn requeue(_locked: &mut Locked<'_>, project: &Path, id: &TaskId, max_bytes:
 }
 
 /// Says in the project what its queue does. For people and old tools: a failure is only logged.
-pub fn write_status(_locked: &mut Locked<'_>, project: &Path, state: &str, session: &str, task: &str, now: Timestamp) {
+pub fn write_status(
+    _locked: &mut Locked<'_>,
+    project: &Path,
+    state: &str,
+    session: &str,
+    task: &str,
+    now: Timestamp,
+) {
     let path = Paths::of(project).status();
-    let body = serde_json::json!({ "state": state, "session": session, "task": task, "updated_at": now.to_string() });
+    let body =
+        serde_json::json!({ "state": state, "session": session, "task": task, "updated_at": now.to_string() });
     if let Err(e) = atomic::write_mode(&path, format!("{body}\n").as_bytes(), 0o644) {
         log::warn!("no status for the project: {e:#}");
     }

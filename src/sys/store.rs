@@ -197,9 +197,8 @@ impl Store {
     pub fn sessions(&self) -> Result<Sessions> {
         let mut all = Sessions::default();
         for name in list_json(&self.root.join("sessions"))? {
-            let read = SessionName::new(name.clone())
-                .map_err(anyhow::Error::from)
-                .and_then(|name| self.session(&name));
+            let read =
+                SessionName::new(name.clone()).map_err(anyhow::Error::from).and_then(|name| self.session(&name));
             match read {
                 Ok(Some(record)) => all.records.push(record),
                 Ok(None) => {} // vanished between the listing and the look
@@ -466,8 +465,8 @@ fn write_json<T: Serialize>(path: &Path, value: &T, version: u32, known: u32) ->
     if version > known {
         bail!("will not write a file of a newer format: `{}`", path.display());
     }
-    let mut text = serde_json::to_string_pretty(value)
-        .with_context(|| format!("could not prepare `{}`", path.display()))?;
+    let mut text =
+        serde_json::to_string_pretty(value).with_context(|| format!("could not prepare `{}`", path.display()))?;
     text.push('\n');
     atomic::write(path, text.as_bytes())
 }
@@ -499,7 +498,8 @@ mod tests {
     fn broken_files_are_named_and_the_others_are_read() {
         let (_dir, store) = store();
         store.lock().unwrap().write_session(&SessionRecord::new(name("good"), Kind::Pool)).unwrap();
-        let write = |file: &str, text: &[u8]| std::fs::write(store.root().join("sessions").join(file), text).unwrap();
+        let write =
+            |file: &str, text: &[u8]| std::fs::write(store.root().join("sessions").join(file), text).unwrap();
         write("empty.json", b"");
         write("nuls.json", &[0; 64]);
         write("torn.json", b"{\"version\":1,\n\"name\":");

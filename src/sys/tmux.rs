@@ -223,11 +223,12 @@ impl Tmux {
         words.extend(self.words(args));
         let program = PathBuf::from(&words[0]);
         // Inside tmux these two would point at the wrong server.
-        let said = process::run(&program, &words[1..], &["TMUX", "TMUX_PANE"], self.timeout).map_err(|e| match e {
-            ProcessError::NotFound(program) => TmuxError::Missing(program),
-            ProcessError::TimedOut(..) => TmuxError::TimedOut(e),
-            ProcessError::Failed(..) => TmuxError::Failed(e),
-        })?;
+        let said =
+            process::run(&program, &words[1..], &["TMUX", "TMUX_PANE"], self.timeout).map_err(|e| match e {
+                ProcessError::NotFound(program) => TmuxError::Missing(program),
+                ProcessError::TimedOut(..) => TmuxError::TimedOut(e),
+                ProcessError::Failed(..) => TmuxError::Failed(e),
+            })?;
         if said.status == 0 {
             return Ok(said);
         }
@@ -256,6 +257,10 @@ impl Tmux {
         match self.call(&args) {
             Ok(said) => Ok(parse_snapshot(&said.stdout)),
             Err(TmuxError::NoServer) => Ok(Snapshot::default()),
+            // What a server without any session answers.
+            Err(TmuxError::Refused { message, .. }) if message.contains("no current target") => {
+                Ok(Snapshot { server: true, ..Snapshot::default() })
+            }
             Err(e) => Err(e),
         }
     }
@@ -291,7 +296,8 @@ impl Tmux {
         let (columns, rows) = (self.columns.to_string(), self.rows.to_string());
         let cwd = cwd.display().to_string();
         let target = format!("={name}:");
-        let mut args = vec!["new-session", "-d", "-s", name.as_str(), "-x", &columns, "-y", &rows, "-c", &cwd, "--"];
+        let mut args =
+            vec!["new-session", "-d", "-s", name.as_str(), "-x", &columns, "-y", &rows, "-c", &cwd, "--"];
         let argv = escaped(argv);
         args.extend(argv.iter().map(String::as_str));
         args.extend([";", "set-option", "-w", "-t", &target, "remain-on-exit", "on"]);
@@ -369,7 +375,8 @@ impl Tmux {
     /// A pane that is still there, still of its session and still alive: `send-keys` into any
     /// other returns 0 as well.
     fn fresh(&self, pane: &PoolPane) -> Result<(), TmuxError> {
-        let said = self.call(&["display-message", "-p", "-t", pane.pane.as_str(), "#{pane_dead}|#{session_name}"])?;
+        let said =
+            self.call(&["display-message", "-p", "-t", pane.pane.as_str(), "#{pane_dead}|#{session_name}"])?;
         let expected = format!("0|{}", pane.session.name());
         if said.stdout.trim_end() == expected {
             return Ok(());
@@ -398,12 +405,7 @@ impl Tmux {
     }
 
     /// Waits until a pane answers a question.
-    pub fn wait_screen<T>(
-        &self,
-        pane: &PaneId,
-        limit: Duration,
-        look: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    pub fn wait_screen<T>(&self, pane: &PaneId, limit: Duration, look: impl Fn(&str) -> Option<T>) -> Option<T> {
         clock::wait_for(limit, Duration::from_millis(50), || self.capture(pane).ok().and_then(|s| look(&s)))
     }
 }
@@ -483,7 +485,9 @@ fn seconds(text: &str) -> Option<Timestamp> {
 
 fn parse_pane(rest: &str) -> Option<Pane> {
     let fields: Vec<&str> = rest.splitn(10, '|').collect();
-    let [id, pid, dead, status, signal, mode, activity, attached, session, command] = fields[..] else { return None };
+    let [id, pid, dead, status, signal, mode, activity, attached, session, command] = fields[..] else {
+        return None;
+    };
     Some(Pane {
         id: PaneId::parse(id)?,
         pid: pid.parse().ok()?,
