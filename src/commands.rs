@@ -32,7 +32,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Status(args) => status::run(&env()?, args),
         Command::Statusline(args) => statusline::run(&cli.global, args),
         Command::Stop(args) => stop::run(&env()?, args),
-        Command::Task(args) => task::run(env()?, args),
+        Command::Task(args) => task::run(&env()?, args),
         Command::Watch(args) => watch::run(&env()?, args),
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Exit, Mark};
+use crate::error::{Exit, Mark, hinted};
 use crate::model::name::{AccountName, ProjectName, SessionName};
 
 /// The largest configuration that is read, in bytes.
@@ -263,7 +263,7 @@ pub fn parse(text: &str, source: Option<&Path>, inputs: &LoadInputs<'_>) -> Resu
         let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
         let error = anyhow!("{name}:{line}: {message}");
         match hint {
-            Some(key) => Err::<(), _>(error).hint(format!("did you mean `{key}`?")).unwrap_err(),
+            Some(key) => hinted(error, format!("did you mean `{key}`?")),
             None => error,
         }
     })?;

@@ -64,6 +64,12 @@ impl<T, E: Into<anyhow::Error>> Mark<T> for Result<T, E> {
     }
 }
 
+/// An error with what to do about it.
+#[must_use]
+pub fn hinted(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
+    Marked { inner: error.into(), hint: Some(hint.into()), exit: None }.into()
+}
+
 /// The exit code of an error: the outermost one that was set, else 1.
 #[must_use]
 pub fn exit_of(error: &anyhow::Error) -> Exit {

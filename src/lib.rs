@@ -19,6 +19,8 @@
 //! * A dedicated session is never typed into and never ended: the functions that do take only
 //!   [`model::session::PoolSession`].
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that they look at"))]
+
 pub mod act;
 pub mod cli;
 pub mod commands;

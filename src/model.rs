@@ -1,5 +1,7 @@
 //! What is true: types and decisions. No files, no clock, no processes, no environment.
 
+#![warn(missing_docs)]
+
 pub mod delivery;
 pub mod dispatch;
 pub mod event;

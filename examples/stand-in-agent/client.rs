@@ -303,7 +303,7 @@ impl Client {
                 self.tool("Bash", &command);
             }
             "sleep" => {
-                self.now = Now::Sleep(Instant::now() + Duration::from_secs_f64(value.parse().unwrap_or(0.0)))
+                self.now = Now::Sleep(Instant::now() + Duration::from_secs_f64(value.parse().unwrap_or(0.0)));
             }
             "ask" => {
                 self.hook("PermissionRequest", "Bash", json!({ "tool_name": "Bash" }));

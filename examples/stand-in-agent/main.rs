@@ -11,6 +11,12 @@
 //! `[[crash]]` and `[[exit]]` happen once: a resumed client that is told to carry on goes on behind
 //! them. `STAND_IN_START=exit:N|hang|login|trust` changes the start, `STAND_IN_LOG=FILE` gets a
 //! line for each start and each prompt, `STAND_IN_READY_MS` is the time in which Enter is lost.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of the tests"
+)]
 
 mod client;
 mod hooks;

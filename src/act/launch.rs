@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::Account;
 use crate::env::Env;
-use crate::error::Mark;
+use crate::error::{Mark, hinted};
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::session::{ClientProcess, Kind, SessionRecord, State, StateNote};
 use crate::sys::process::ProcessId;
@@ -47,7 +47,7 @@ pub fn new_conversation() -> String {
 /// Turns tmux's own error into one with a hint.
 pub(crate) fn tmux_error(e: TmuxError) -> anyhow::Error {
     match e.hint() {
-        Some(hint) => Err::<(), _>(e).hint(hint).unwrap_err(),
+        Some(hint) => hinted(e, hint),
         None => e.into(),
     }
 }

@@ -132,8 +132,8 @@ pub fn cycle(env: &Env) -> Result<Report> {
         check_room(env)?;
         let tmux = env.tmux();
         env.store.lock()?.sweep();
-        let mut jobs: Vec<Job> = gathered.unsent.into_iter().map(Job::Unsent).collect();
-        jobs.extend(gathered.plan.assign.into_iter().map(Job::Assign));
+        let mut jobs: Vec<Job> = gathered.unsent.into_iter().map(|r| Job::Unsent(Box::new(r))).collect();
+        jobs.extend(gathered.plan.assign.into_iter().map(|a| Job::Assign(Box::new(a))));
         for batch in jobs.chunks(env.config.dispatch.ramp as usize) {
             let items: Vec<Option<Item>> = std::thread::scope(|scope| {
                 let running: Vec<_> = batch.iter().map(|job| scope.spawn(|| carry_out(env, &tmux, job))).collect();
@@ -234,8 +234,8 @@ fn check_room(env: &Env) -> Result<()> {
 }
 
 enum Job {
-    Assign(Assignment),
-    Unsent(SessionRecord),
+    Assign(Box<Assignment>),
+    Unsent(Box<SessionRecord>),
 }
 
 fn carry_out(env: &Env, tmux: &Tmux, job: &Job) -> Option<Item> {

@@ -25,7 +25,6 @@ const MAX_INPUT: u64 = 8 << 20;
 ///
 /// # Errors
 /// None.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every command")]
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
     if let Err(e) = record(global, args) {
         log::debug!("event lost: {e:#}");

@@ -23,7 +23,6 @@ pub struct Args {
 ///
 /// # Errors
 /// None.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every command")]
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
     let mut input = Vec::new();
     let _ = std::io::stdin().lock().take(1 << 20).read_to_end(&mut input);

@@ -8,7 +8,7 @@ use crate::act::end::{self, Ending};
 use crate::act::stop;
 use crate::config::Project;
 use crate::env::{Env, local};
-use crate::error::{Exit, Mark};
+use crate::error::{Exit, Mark, hinted};
 use crate::model::front_matter::{self, Header, Outcome, OutcomeResult, Priority};
 use crate::model::name::{TaskId, TaskRef};
 use crate::model::queue::Place;
@@ -119,8 +119,7 @@ struct Fail {
 ///
 /// # Errors
 /// If the task or its project is unknown, or a step fails.
-pub fn run(env: Env, args: &Args) -> Result<Exit> {
-    let env = &env;
+pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     match &args.verb {
         Verb::Add(add_args) => add(env, add_args),
         Verb::List(list_args) => list(env, list_args),
@@ -209,7 +208,7 @@ fn add(env: &Env, args: &Add) -> Result<Exit> {
     };
     let text = with_keys(env, &text, args)?;
     let header = front_matter::parse(&text, &project.name, &id, &env.zone).map_err(|f| match &f.hint {
-        Some(hint) => Err::<(), _>(anyhow!("{f}")).hint(hint.clone()).unwrap_err(),
+        Some(hint) => hinted(anyhow!("{f}"), hint),
         None => anyhow!("{f}"),
     })?;
     drop(header);
@@ -427,8 +426,8 @@ fn show(env: &Env, which: &Which) -> Result<Exit> {
 }
 
 fn unknown(task: &TaskRef) -> anyhow::Error {
-    let error: Result<()> = Err(anyhow!("no task `{}` in project `{}`", task.id, task.project));
-    error.hint(format!("claude-failover task list --all --project {}", task.project)).unwrap_err()
+    let error = anyhow!("no task `{}` in project `{}`", task.id, task.project);
+    hinted(error, format!("claude-failover task list --all --project {}", task.project))
 }
 
 /// Ends a task by word of mouth: through the session that has it, or where it lies.

@@ -298,7 +298,7 @@ fn carry_on(env: &Env, tmux: &Tmux, record: &SessionRecord, why: &str) -> Result
     match deliver::type_in(env, tmux, &pool, record, &lease)? {
         Delivery::Confirmed => log_step(env, record, &lease, "told a session to carry on", why),
         Delivery::Unsettled(e) | Delivery::Refused(e) => {
-            log::info!("`{}` was not told to carry on: {e}", record.name)
+            log::info!("`{}` was not told to carry on: {e}", record.name);
         }
     }
     Ok(None)

@@ -298,7 +298,7 @@ mod tests {
             "last_assistant_message":"You've hit your session limit · resets 9am (UTC)"});
         let plain = json!({"hook_event_name":"StopFailure","error":"rate_limit",
             "last_assistant_message":"API Error: Server is temporarily limiting requests (not your usage limit)"});
-        assert!(is_usage_limit(folded(&[limit.clone()]).open_failure().unwrap()));
+        assert!(is_usage_limit(folded(std::slice::from_ref(&limit)).open_failure().unwrap()));
         assert!(!is_usage_limit(folded(&[plain]).open_failure().unwrap()));
         let prompt = json!({"hook_event_name":"UserPromptSubmit","prompt":"go on"});
         assert_eq!(folded(&[limit, prompt]).open_failure(), None);
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn an_answered_permission_is_gone() {
         let ask = json!({"hook_event_name":"PermissionRequest","tool_name":"Bash"});
-        assert!(folded(&[ask.clone()]).permission.is_some());
+        assert!(folded(std::slice::from_ref(&ask)).permission.is_some());
         assert!(folded(&[ask, json!({"hook_event_name":"PostToolUse","tool_name":"Bash"})]).permission.is_none());
     }
 

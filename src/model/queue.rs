@@ -124,6 +124,7 @@ pub fn cycles(queues: &[ProjectQueue]) -> HashMap<TaskRef, String> {
 }
 
 #[cfg(test)]
+#[allow(missing_docs, reason = "tests")]
 pub mod tests {
     use super::*;
 

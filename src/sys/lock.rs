@@ -6,7 +6,6 @@
 //! (pid, command, since) is for messages only; the truth is the flock.
 //!
 //! fs2 is called by its full path: std's own `File::lock…` methods would win otherwise.
-#![expect(clippy::disallowed_methods, reason = "this is the module the lint points to")]
 
 use anyhow::{Context, Result};
 use std::fs::{File, OpenOptions};

@@ -468,12 +468,11 @@ fn parse_snapshot(text: &str) -> Snapshot {
                 Some(pane) => snapshot.panes.push(pane),
                 None => log::warn!("a line of tmux that cannot be read: {}", crate::model::name::shown(line)),
             }
-        } else if let Some((time, rest)) = line.strip_prefix("C|").and_then(|r| r.split_once('|')) {
-            if let (Some((readonly, session)), Some(time)) = (rest.split_once('|'), seconds(time))
-                && readonly != "1"
-            {
-                snapshot.typed.push((session.to_owned(), time));
-            }
+        } else if let Some((time, rest)) = line.strip_prefix("C|").and_then(|r| r.split_once('|'))
+            && let (Some((readonly, session)), Some(time)) = (rest.split_once('|'), seconds(time))
+            && readonly != "1"
+        {
+            snapshot.typed.push((session.to_owned(), time));
         }
     }
     snapshot
