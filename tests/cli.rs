@@ -1,1 +1,19 @@
+//! The one test binary.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests make, run and break things"
+)]
 
+mod architecture;
+mod bad_input;
+mod common;
+mod contention;
+mod crash;
+mod flow;
+mod help;
+mod scripts;
+mod tasks;

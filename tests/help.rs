@@ -1,0 +1,48 @@
+//! Help, exit codes, configuration check.
+
+use crate::common::World;
+
+#[test]
+fn every_command_has_help_and_the_exit_codes_are_in_it() {
+    use clap::CommandFactory;
+    claude_failover::cli::Cli::command().debug_assert();
+    let w = World::bare();
+    let help = w.ok(&["--help"]);
+    for code in
+        ["0  done", "1  failed", "2  wrong usage", "3  part", "4  a lock", "5  the answer", "6  the configuration"]
+    {
+        assert!(help.contains(code), "{code} is missing in:\n{help}");
+    }
+    for command in claude_failover::cli::Cli::command().get_subcommands() {
+        let help = w.ok(&[command.get_name(), "--help"]);
+        assert!(help.contains("Usage: claude-failover"), "{help}");
+    }
+}
+
+#[test]
+fn readme_names_every_command_and_no_other() {
+    use clap::CommandFactory;
+    let readme = include_str!("../README.md");
+    for command in claude_failover::cli::Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+        assert!(
+            readme.contains(&format!("| `{}", command.get_name())),
+            "`{}` is not in the README",
+            command.get_name()
+        );
+    }
+}
+
+#[test]
+fn config_check_prints_what_results_or_what_is_wrong() {
+    let w = World::new();
+    let said = w.ok(&["config", "check"]);
+    assert!(said.contains("active_account: main") && said.contains("stall_after: "), "{said}");
+    assert_eq!(w.json(&["config", "check"])["version"], 1);
+    w.write("config.yaml", "accounts: []\nwacther: {}\n");
+    let said = w.cf(&["config", "check"]);
+    assert_eq!(said.code, 6);
+    assert!(said.err.contains("config.yaml:2: unknown field `wacther`"), "{said:?}");
+    assert!(said.err.contains("hint: did you mean `watcher`?"), "{said:?}");
+    std::fs::remove_file(w.path("config.yaml")).unwrap();
+    assert_eq!(w.cf(&["status"]).code, 6);
+}
