@@ -52,6 +52,7 @@ pub struct Client {
 
 fn die(text: &str) -> ! {
     println!("{text}");
+    std::thread::sleep(Duration::from_millis(100));
     std::process::exit(1)
 }
 

@@ -79,6 +79,8 @@ fn main() {
     match std::env::var("STAND_IN_START").unwrap_or_default().split_once(':') {
         Some(("exit", code)) => {
             println!("stand-in: told to exit");
+            // tmux drops the last words of a program that ends before it has read them.
+            std::thread::sleep(Duration::from_millis(100));
             std::process::exit(code.parse().unwrap_or(1))
         }
         _ => match std::env::var("STAND_IN_START").as_deref() {

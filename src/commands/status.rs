@@ -67,7 +67,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
 
 /// The records with a fresh look, not written back.
 fn fresh(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Vec<SessionRecord> {
-    if records.iter().all(|r| r.client.is_none() && r.lease.is_none()) {
+    if !records.iter().any(SessionRecord::is_live) {
         return records.to_vec();
     }
     let tmux = env.tmux();
@@ -75,14 +75,7 @@ fn fresh(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Vec<Ses
     if let Err(e) = &scene.tmux {
         needs.push(Need { subject: "tmux".into(), what: e.to_string(), hint: e.hint() });
     }
-    records
-        .iter()
-        .map(
-            |r| {
-                if r.client.is_none() && r.lease.is_none() { r.clone() } else { look::at(env, &tmux, &scene, r).0 }
-            },
-        )
-        .collect()
+    records.iter().map(|r| if r.is_live() { look::at(env, &tmux, &scene, r).0 } else { r.clone() }).collect()
 }
 
 fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) {
@@ -217,8 +210,7 @@ fn text(
         }
         out.push('\n');
     }
-    let live: Vec<&SessionRecord> =
-        records.iter().filter(|r| r.client.is_some() || r.lease.is_some() || r.kind == Kind::Dedicated).collect();
+    let live: Vec<&SessionRecord> = records.iter().filter(|r| r.is_live() || r.kind == Kind::Dedicated).collect();
     let mut rows = vec![["SESSION", "STATE", "SINCE", "TASK", "PROJECT", "ACCOUNT"].map(str::to_owned).to_vec()];
     let mut states = vec![State::Idle];
     for r in &live {

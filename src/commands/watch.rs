@@ -84,7 +84,7 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<bool> {
         report.waiting.push(Item::new(&broken.name, "held", &broken.error).hint(broken.hint.clone()));
     }
     report.summary = sessions.records.len().to_string();
-    if sessions.records.iter().all(|r| r.client.is_none() && r.lease.is_none()) {
+    if !sessions.records.iter().any(SessionRecord::is_live) {
         return Ok(false); // nothing runs that we know of: tmux need not even be asked
     }
     let tmux = env.tmux();
@@ -96,7 +96,7 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<bool> {
     let delivering = matches!(env.store.run_lock("dispatch"), Err(LockError::Busy { .. }));
     let mut freed = false;
     for record in &sessions.records {
-        if record.client.is_none() && record.lease.is_none() {
+        if !record.is_live() {
             continue;
         }
         match one(&Round { env, tmux: &tmux, scene: &scene, dry_run, delivering }, record, report) {

@@ -258,6 +258,13 @@ impl SessionRecord {
         (self.kind == Kind::Pool).then(|| PoolSession(self.name.clone()))
     }
 
+    /// Whether there may be a client to look at. A launch that was killed half way leaves none in
+    /// the record and one in tmux.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.client.is_some() || self.lease.is_some() || self.note.state == State::Starting
+    }
+
     /// How long its client may be silent before it counts as stalled.
     #[must_use]
     pub fn stall_after(&self, default: SignedDuration) -> SignedDuration {
