@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::config::Account;
 use crate::env::Env;
@@ -160,16 +159,7 @@ fn open(
 /// What a client that ended at once has left on its screen.
 #[must_use]
 pub fn ended_at_once(tmux: &Tmux, pane: &Pane) -> String {
-    // tmux may learn of the end before it has read the last words.
-    let words = |screen: &str| {
-        let said: Vec<String> = screen
-            .lines()
-            .map(|l| l.trim().to_owned())
-            .filter(|l| !l.is_empty() && !l.starts_with("Pane is dead"))
-            .collect();
-        (!said.is_empty()).then_some(said)
-    };
-    let said = tmux.wait_screen(&pane.id, Duration::from_millis(300), words).unwrap_or_default();
+    let said = tmux.last_words(&pane.id);
     let said = said[said.len().saturating_sub(3)..].to_vec().join(" / ");
     let said = if said.is_empty() { "nothing on its screen".to_owned() } else { crate::output::cut(&said, 200) };
     format!("the client ended at once: {said}")

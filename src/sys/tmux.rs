@@ -404,9 +404,21 @@ impl Tmux {
         }
     }
 
-    /// Waits until a pane answers a question.
-    pub fn wait_screen<T>(&self, pane: &PaneId, limit: Duration, look: impl Fn(&str) -> Option<T>) -> Option<T> {
-        clock::wait_for(limit, Duration::from_millis(50), || self.capture(pane).ok().and_then(|s| look(&s)))
+    /// The last words of a program that has ended. They may have been scrolled out of sight by
+    /// tmux's own note that the pane is dead, and may come a moment after the end.
+    #[must_use]
+    pub fn last_words(&self, pane: &PaneId) -> Vec<String> {
+        clock::wait_for(Duration::from_millis(300), Duration::from_millis(50), || {
+            let said = self.call(&["capture-pane", "-p", "-S", "-20", "-t", pane.as_str()]).ok()?;
+            let words: Vec<String> = said
+                .stdout
+                .lines()
+                .map(|l| l.trim().to_owned())
+                .filter(|l| !l.is_empty() && !l.starts_with("Pane is dead"))
+                .collect();
+            (!words.is_empty()).then_some(words)
+        })
+        .unwrap_or_default()
     }
 }
 
