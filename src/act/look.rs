@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::env::Env;
 use crate::model::delivery::blocking_screen;
+use crate::model::event::ClientStatus;
 use crate::model::observe::{Observation, PaneFacts, PaneView, Patience, verdict};
-use crate::model::session::{ClientProcess, SessionRecord};
+use crate::model::session::{ClientProcess, Phase, SessionRecord};
 use crate::sys::process::ProcessId;
 use crate::sys::tmux::{Pane, Snapshot, Tmux, TmuxError};
 use crate::sys::{claude, clock, events};
@@ -55,9 +56,15 @@ pub fn at(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord) -> (Ses
     let process = process(scene, &pane, &record);
     let home = account_home(env, &record);
     let file = process.as_ref().zip(home.as_ref()).and_then(|(p, home)| claude::state_file(home, p.pid, p.start));
-    let screen = match (&process, &file, scene.pane(&record)) {
-        // Without a state file the screen is the only thing that can say why.
-        (Some(process), None, Some(pane)) if scene.now.duration_since(process.launched).as_secs() >= 2 => {
+    let unsettled = record.lease.as_ref().is_some_and(|l| l.phase != Phase::Confirmed);
+    let blocked = match &file {
+        // Without a state file, or with a dialog before the first prompt, the screen is the only
+        // thing that can say why.
+        None => true,
+        Some(file) => unsettled && file.status == ClientStatus::Waiting,
+    };
+    let screen = match (&process, scene.pane(&record)) {
+        (Some(process), Some(pane)) if blocked && scene.now.duration_since(process.launched).as_secs() >= 2 => {
             tmux.capture(&pane.id).ok().and_then(|text| blocking_screen(&text))
         }
         _ => None,

@@ -129,6 +129,7 @@ fn decide(
         ClientStatus::Waiting => {
             let what = if file.waiting_for.is_empty() { "something" } else { &file.waiting_for };
             evidence.push(format!("its state file says it waits for: {what}"));
+            evidence.extend(seen.screen.map(|what| format!("the screen {what}")));
             limit_or(State::Waiting, record, process, evidence)
         }
         ClientStatus::Shell => {

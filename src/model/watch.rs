@@ -99,8 +99,9 @@ fn with_lease(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Fac
     }
     match record.note.state {
         State::Dead => return dead(now, record, lease, facts),
-        State::Waiting if !settled && facts.seen.screen.is_some() => {
-            return Some(Step::Return(format!("the client {}", facts.seen.screen.unwrap_or_default())));
+        State::Waiting if !settled && (facts.seen.screen.is_some() || age > facts.ready) => {
+            let what = facts.seen.screen.unwrap_or("has a dialog open that is not known");
+            return Some(Step::Return(format!("the client {what}")));
         }
         State::Unknown if !settled && is_blank(facts) && age > facts.ready => {
             return Some(Step::Return("the client never got ready".into()));

@@ -1,0 +1,61 @@
+# The only task runner. `make help` lists what there is.
+SHELL := /bin/sh
+CARGO ?= cargo
+PREFIX ?= /usr/local
+CLIENTS := .clients
+V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
+V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
+
+.PHONY: help tools clients build check test demo bench install uninstall clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+tools: ## install what the tests and the demo need (tmux; Debian)
+	@command -v tmux >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "tmux is missing: install it, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q tmux; }
+
+build: ## build the release program
+	$(CARGO) build --release
+
+check: ## formatting, lints, documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --features crash-points -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --quiet
+	for f in examples/*.sh .ci/run; do sh -n $$f || exit 1; done
+
+clients: tools $(V197) $(V330) ## install the two pinned versions of the real client (git-ignored)
+
+$(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
+	@command -v npm >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "npm is missing: install it, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q nodejs npm; }
+	mkdir -p $(CLIENTS)/$*
+	npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/$* @anthropic-ai/claude-code@$*
+	test -x $@
+
+test: tools clients check ## everything that must be green
+	$(CARGO) build --all-targets --features crash-points
+	$(CARGO) test --features crash-points
+
+demo: tools ## a pool of three sessions works five tasks off, on a stand-in agent
+	$(CARGO) build --quiet --bin claude-failover --example stand-in-agent
+	sh examples/demo.sh
+
+bench: tools ## figures: ticks, plans, hooks, beside a floor in the same run
+	$(CARGO) build --release --quiet
+	$(CARGO) build --release --quiet --example stand-in-agent --example bench
+	target/release/examples/bench
+
+install: build ## install to PREFIX (DESTDIR is obeyed)
+	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover
+	install -D -m 644 examples/config.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/config.yaml
+	install -D -m 644 examples/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/minimal.yaml
+
+uninstall: ## remove just that
+	rm -f $(DESTDIR)$(PREFIX)/bin/claude-failover
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/claude-failover
+
+clean: ## remove what was built
+	$(CARGO) clean
