@@ -15,5 +15,6 @@ mod contention;
 mod crash;
 mod flow;
 mod help;
+mod real_client;
 mod scripts;
 mod tasks;

@@ -3,6 +3,8 @@
 //! Nothing of the machine is used but programs: the environment is cleared, and the real home is
 //! compared before and after (see [`World::drop`]).
 
+pub mod real_client;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
