@@ -48,7 +48,10 @@ mod crash {
         let Some(at) = *AT else { return };
         if COUNT.fetch_add(1, Ordering::Relaxed) + 1 == at {
             // The label goes to stderr so that a failing sweep names the step, then no destructor runs.
-            eprintln!("crash point {at}: {label}");
+            #[expect(clippy::print_stderr, reason = "the last words of a test build")]
+            {
+                eprintln!("crash point {at}: {label}");
+            }
             exit_at_once(86);
         }
     }
@@ -114,7 +117,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_mode(path, bytes, 0o600)
 }
 
-/// Like [`write`], with a mode of the caller's choice (a file of the project, not of ours).
+/// Like [`write()`], with a mode of the caller's choice (a file of the project, not of ours).
 ///
 /// # Errors
 /// If any step fails; the old content is then still there.
