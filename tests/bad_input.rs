@@ -142,7 +142,7 @@ fn tmux_that_is_missing_too_old_or_hangs() {
     w.task("t", "[[say:x]]");
     let plain = w.read("config.yaml");
     let with = |program: &str| {
-        w.write("config.yaml", plain.replace("tmux: {", &format!("tmux: {{program: {program}, timeout: 1s, ")))
+        w.write("config.yaml", plain.replace("tmux: {", &format!("tmux: {{program: {program}, timeout: 1s, ")));
     };
     let script = |name: &str, text: &str| {
         w.write(name, format!("#!/bin/sh\n{text}\n"));

@@ -10,6 +10,7 @@
 //! the bodies. `CONNECT` is logged and refused, so that it can be named in `HTTPS_PROXY` as a fence.
 #![allow(
     clippy::disallowed_methods,
+    clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program of the tests"
