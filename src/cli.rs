@@ -1,13 +1,15 @@
 //! The command line: global flags and the list of commands. Arguments are in each command's file.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
 use crate::commands;
+use crate::error::{Exit, Mark};
+use crate::output::Output;
 
 /// Keeps a pool of Claude Code sessions busy, and alive across account limits.
 #[derive(Debug, Parser)]
-#[command(name = "claude-failover", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "claude-failover", version, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -24,6 +26,40 @@ Exit codes:
   4  a lock stayed busy although a person waited
   5  the answer is \"no\"
   6  the configuration is invalid";
+
+/// The whole command line, with the exit codes in every command's help.
+#[must_use]
+pub fn command() -> clap::Command {
+    fn told(command: clap::Command) -> clap::Command {
+        command.after_help(EXIT_CODES).mut_subcommands(told)
+    }
+    told(Cli::command())
+}
+
+/// Reads the command line; says itself what is wrong with it, or the help that was asked for.
+///
+/// # Errors
+/// The exit code with which to end.
+pub fn parse() -> Result<Cli, Exit> {
+    command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|e| {
+        if !e.use_stderr() {
+            let _ = e.print();
+            return Exit::Done;
+        }
+        // What could not be parsed cannot say whether it wanted JSON: the words themselves do.
+        if std::env::args_os().any(|word| word == "--json") {
+            let text = e.render().to_string();
+            let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+            let wrong: anyhow::Result<()> = Err(anyhow::anyhow!(text)).exit(Exit::Usage);
+            if let Err(e) = wrong.hint("see `claude-failover --help`") {
+                Output { json: true, quiet: false }.error(&e);
+            }
+        } else {
+            let _ = e.print();
+        }
+        Exit::Usage
+    })
+}
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]

@@ -26,6 +26,8 @@ pub struct Config {
     pub home: PathBuf,
     /// The state directory, if it is set here.
     pub state_dir: Option<PathBuf>,
+    /// The folder of sockets, if it is set here.
+    pub runtime_dir: Option<PathBuf>,
     /// The account on which new sessions start.
     pub active_account: AccountName,
     /// The operator's logins, at least one.
@@ -49,6 +51,9 @@ pub struct Config {
     /// Accepted keys that have no effect, each with its line.
     #[serde(skip)]
     pub warnings: Vec<String>,
+    /// Directories that are named and are not there, each with file and line.
+    #[serde(skip)]
+    pub absent: Vec<String>,
 }
 
 /// One login.
@@ -200,6 +205,9 @@ pub struct Watch {
 pub struct LoadInputs<'a> {
     /// What `~` means, and the default `HOME` of sessions.
     pub home: &'a Path,
+    /// Whether a directory that is not there is a fault. It is for `config check`; for a run it is
+    /// not: one project on a disk that is not mounted must not hold all the others.
+    pub strict: bool,
 }
 
 impl Config {
@@ -268,8 +276,11 @@ pub fn parse(text: &str, source: Option<&Path>, inputs: &LoadInputs<'_>) -> Resu
         }
     })?;
     let (config, faults) = check::resolve(raw, source, inputs, text);
+    let (absent, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(|f| f.absent && !inputs.strict);
     match (config, &faults[..]) {
-        (Some(config), []) => Ok(config),
+        (Some(config), []) => {
+            Ok(Config { absent: absent.iter().map(|f| f.line(text, &name)).collect(), ..config })
+        }
         (_, []) => Err(anyhow!("{name}: the configuration is invalid")),
         (_, faults) => {
             let lines: Vec<String> = faults.iter().map(|f| f.line(text, &name)).collect();

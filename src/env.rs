@@ -39,8 +39,8 @@ impl Env {
     /// If the configuration is invalid or the state directory cannot be used.
     pub fn new(global: &Global) -> Result<Self> {
         let roots = Roots::from_env()?;
-        let (config, config_path) = load(&roots, global)?;
-        for warning in &config.warnings {
+        let (config, config_path) = load(&roots, global, false)?;
+        for warning in config.warnings.iter().chain(&config.absent) {
             log::info!("{warning}");
         }
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
@@ -82,14 +82,14 @@ impl Env {
     }
 }
 
-/// Finds and reads the configuration.
+/// Finds and reads the configuration; `strict` also asks for every directory that it names.
 ///
 /// # Errors
 /// If there is none, or it is invalid.
-pub fn load(roots: &Roots, global: &Global) -> Result<(Config, PathBuf)> {
+pub fn load(roots: &Roots, global: &Global, strict: bool) -> Result<(Config, PathBuf)> {
     let path = roots.config_file(global.config.as_deref())?;
     let path = paths::absolute_path(&path)?;
-    let config = config::load(&path, &LoadInputs { home: &roots.home })?;
+    let config = config::load(&path, &LoadInputs { home: &roots.home, strict })?;
     Ok((config, path))
 }
 

@@ -1,11 +1,13 @@
 //! Parse, run, print, exit code.
 
-use clap::Parser;
-use claude_failover::{cli::Cli, commands, error::exit_of, logging, output::Output};
+use claude_failover::{cli, commands, error::exit_of, logging, output::Output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(exit) => return ExitCode::from(exit as u8),
+    };
     logging::start(cli.global.verbose, cli.global.quiet);
     let exit = commands::run(&cli).unwrap_or_else(|error| {
         Output { json: cli.global.json, quiet: cli.global.quiet }.error(&error);

@@ -69,12 +69,15 @@ fn an_inbox_that_cannot_be_read_and_a_project_that_vanished() {
     let w = World::new();
     w.write("web/.agent-queue/inbox/x.md", "[[say:x]]");
     std::fs::remove_dir_all(w.path("app")).unwrap();
-    let said = w.cf(&["dispatch", "--dry-run"]);
+    let line = "config.yaml:4: projects.0.path: no such directory: `ROOT/app`";
+    let said = w.cf(&["config", "check"]);
     assert_eq!(said.code, 6);
-    assert!(
-        w.redact(&said.err).contains("config.yaml:4: projects.0.path: no such directory: `ROOT/app`"),
-        "{said:?}"
-    );
+    assert!(w.redact(&said.err).contains(line), "{said:?}");
+    // The other project goes on, and the one that is gone is told.
+    let said = w.ok(&["dispatch", "--dry-run"]);
+    assert!(w.redact(&said).contains("held app: the project is gone: `ROOT/app`"), "{said}");
+    assert!(w.redact(&w.ok(&["status"])).contains(line));
+    w.drive("x is done", |w| w.place("web:x") == "done md");
     std::fs::create_dir_all(w.path("app/.agent-queue")).unwrap();
     w.write("app/.agent-queue/inbox", "a file where the inbox should be");
     let said = w.ok(&["dispatch", "--dry-run"]);
@@ -201,7 +204,8 @@ fn a_full_disk_changes_nothing() {
     let w = World::new();
     w.task("t", "[[say:x]]");
     // A limit on the size of files fails every write with room for nothing, as a full disk does.
-    let output = std::process::Command::new("/bin/sh")
+    let output = w
+        .fenced("/bin/sh".as_ref())
         .args(["-c", "ulimit -f 0; exec \"$0\" dispatch"])
         .arg(bin("claude-failover"))
         .env_clear()
@@ -212,4 +216,50 @@ fn a_full_disk_changes_nothing() {
     assert_ne!(output.status.code(), Some(101), "{output:?}");
     assert_eq!(w.place("t"), "inbox md");
     w.drive("and then it works", |w| w.place("t") == "done md");
+}
+
+#[test]
+fn a_disk_that_is_really_full_changes_nothing() {
+    let w = World::new();
+    w.task("t", "[[say:x]]");
+    w.ok(&["status"]);
+    // A small file system of its own, in a mount namespace of its own, filled to the last block.
+    let script = r#"set -e
+        cp -a "$1/state" "$1/kept"; mount -t tmpfs -o size=160k,mode=700 tmpfs "$1/state"; cp -a "$1/kept/." "$1/state/"
+        head -c 1M /dev/zero >"$1/state/filler" 2>/dev/null || true
+        if "$2" dispatch; then exit 50; else echo "code $?"; fi
+        if "$2" launch mine; then exit 51; else echo "code $?"; fi
+        rm "$1/state/filler"; "$2" task done t -p app; "$2" status"#; // the project's own disk has room
+    let said = unshared(&w, script);
+    assert!(said.contains("no room to work") && said.contains("hint: free some space"), "{said}");
+    assert!(said.contains("No space left on device") && !said.contains("code 101"), "{said}");
+    assert_eq!(said.matches("code 1\n").count(), 2, "{said}");
+    assert_eq!(w.place("t"), "done md", "{said}");
+}
+
+/// Runs a script in a mount namespace of its own, as root of it.
+fn unshared(w: &World, script: &str) -> String {
+    let flags: &[&str] = if as_root() { &["-m"] } else { &["-r", "-m"] };
+    let mut command = std::process::Command::new("unshare");
+    command.args(flags).args(["--propagation", "private", "/bin/sh", "-c", script, "sh"]);
+    command.arg(w.path("")).arg(bin("claude-failover")).env_clear().envs(&w.env);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}: {said}", output.status);
+    said
+}
+
+#[test]
+fn the_fence_around_the_tests_holds() {
+    let (w, other) = (World::new(), World::new());
+    if other.fenced("true".as_ref()).get_program() == "true" {
+        return; // a kernel without Landlock, which was said
+    }
+    let text = w
+        .read("config.yaml")
+        .replace(&w.path("app").display().to_string(), &other.path("app").display().to_string());
+    w.write("config.yaml", text);
+    let said = w.cf(&["task", "add", "-p", "app", "-m", "do it"]);
+    assert!(said.code == 1 && said.err.contains("Permission denied"), "{said:?}");
+    assert!(std::fs::read_dir(other.path("app/.agent-queue/inbox")).unwrap().next().is_none());
 }

@@ -167,6 +167,35 @@ fn a_person_at_the_session_is_left_alone() {
 }
 
 #[test]
+fn a_person_who_types_is_not_typed_over() {
+    let w = World::new();
+    w.task("web:a", "[[say:a]]");
+    w.drive("a done", |w| w.place("web:a") == "done md");
+    // A terminal of a person: a second tmux server, in which the first one is attached to.
+    let attach = format!("env -u TMUX tmux -u -S {} attach -t =p-0", w.path("t.sock").display());
+    w.tmux_at("person.sock", &["new-session", "-d", "-s", "person", "-x", "200", "-y", "50", &attach]);
+    until("attached", SOON, || w.tmux(&["list-clients", "-F", "#{client_session}"]).out == "p-0\n");
+    w.tmux_at("person.sock", &["send-keys", "-t", "=person:", "h", "BSpace"]);
+    w.task("web:b", "[[say:b]]");
+    let said = w.ok(&["dispatch"]);
+    assert!(said.contains("put back web:b") && said.contains("a person is attached and typed"), "{said}");
+    // … and one who reads in copy mode is left there.
+    let minute = "2 minutes later the keys are old";
+    w.tmux(&["copy-mode", "-t", "=p-0:"]);
+    let later = jiff_later(120);
+    let said = w.cf_env(&["dispatch"], &[("CLAUDE_FAILOVER_NOW", &later)]);
+    assert!(said.out.contains("a person has the session in copy mode"), "{minute}: {said:?}");
+    assert_eq!(w.tmux(&["display-message", "-p", "-t", "=p-0:", "#{pane_in_mode}"]).out, "1\n");
+    w.tmux_at("person.sock", &["kill-server"]);
+    w.drive("b done", |w| w.place("web:b") == "done md");
+    assert_eq!(w.prompts().len(), 2, "{:?}", w.prompts());
+}
+
+fn jiff_later(seconds: i64) -> String {
+    jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap().to_string()
+}
+
+#[test]
 fn dedicated_sessions_are_launched_brought_back_and_never_touched() {
     let w = World::new();
     assert!(w.ok(&["status"]).contains("dedicated, never launched"));

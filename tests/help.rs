@@ -13,10 +13,16 @@ fn every_command_has_help_and_the_exit_codes_are_in_it() {
     {
         assert!(help.contains(code), "{code} is missing in:\n{help}");
     }
-    for command in claude_failover::cli::Cli::command().get_subcommands() {
-        let help = w.ok(&[command.get_name(), "--help"]);
-        assert!(help.contains("Usage: claude-failover"), "{help}");
+    fn of_each(w: &World, above: &[String], command: &clap::Command) {
+        for command in command.get_subcommands() {
+            let words: Vec<String> = above.iter().cloned().chain([command.get_name().to_owned()]).collect();
+            let args: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+            let help = w.ok(&args);
+            assert!(help.contains("Usage: claude-failover") && help.contains("Exit codes:"), "{help}");
+            of_each(w, &words, command);
+        }
     }
+    of_each(&w, &[], &claude_failover::cli::Cli::command());
 }
 
 #[test]

@@ -151,7 +151,8 @@ fn an_ordinary_user_can_do_it() {
     let own = Command::new("chown").arg("-R").arg(format!("{uid}:{uid}")).arg(w.path("")).status().unwrap();
     assert!(own.success());
     let user = |args: &[&str]| {
-        let output = Command::new("setpriv")
+        let output = w
+            .fenced(std::path::Path::new("setpriv"))
             .args([&format!("--reuid={uid}"), &format!("--regid={uid}"), "--clear-groups", "--"])
             .arg(w.path("cf"))
             .args(args)

@@ -1,13 +1,12 @@
 //! The drop-in replacements of the old scripts.
 
 use crate::common::{SOON, World, bin, until};
-use std::process::Command;
 
 fn script(w: &World, name: &str, args: &[&str]) -> std::process::Output {
     let path = format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
     let here = bin("claude-failover");
     let dir = here.parent().unwrap().display().to_string();
-    Command::new("/bin/sh")
+    w.fenced("/bin/sh".as_ref())
         .arg(path)
         .args(args)
         .env_clear()

@@ -62,6 +62,9 @@ fn errors_are_json_where_json_is_asked_for() {
     let value: serde_json::Value = serde_json::from_str(&said.err).unwrap();
     assert_eq!((said.code, said.out.as_str(), &value["exit"]), (1, "", &1.into()));
     assert_eq!(value["hints"][0], "`claude-failover status` lists the sessions");
+    let said = w.cf(&["dispatch", "--dry", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!((said.code, &value["error"]), (2, &"unexpected argument '--dry' found".into()));
 }
 
 #[test]

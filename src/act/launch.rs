@@ -11,7 +11,7 @@ use crate::model::session::{ClientProcess, Kind, SessionRecord, State, StateNote
 use crate::sys::process::ProcessId;
 use crate::sys::store::LogEntry;
 use crate::sys::tmux::{Pane, Tmux, TmuxError};
-use crate::sys::{claude, clock};
+use crate::sys::{atomic, claude, clock};
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -61,6 +61,11 @@ pub fn start(env: &Env, tmux: &Tmux, spec: &Spec) -> Result<ClientProcess> {
         .config
         .account(&spec.account)
         .ok_or_else(|| anyhow!("no account `{}` in the configuration", spec.account))?;
+    if let crate::config::TmuxSocket::Path(socket) = &env.config.tmux.socket
+        && let Some(dir) = socket.parent()
+    {
+        atomic::ensure_dir(dir)?; // a runtime folder is empty after each boot
+    }
     tmux.ensure_server().map_err(tmux_error)?;
     let old = tmux.snapshot().map_err(tmux_error)?.pane(&spec.session).cloned();
     if let Some(pane) = &old

@@ -28,7 +28,7 @@ enum Verb {
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
     let Verb::Check = args.verb;
     let roots = Roots::from_env()?;
-    let (config, path) = env::load(&roots, global)?;
+    let (config, path) = env::load(&roots, global, true)?;
     let out = Output { json: global.json, quiet: global.quiet };
     if out.json {
         let mut value = serde_json::to_value(&config)?;

@@ -46,6 +46,10 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let projects = queue::projects(&env.config);
     let queues: Vec<ProjectQueue> =
         projects.iter().map(|p| queue::read(p, env.config.dispatch.max_task_bytes, &env.zone)).collect();
+    for absent in &env.config.absent {
+        let hint = Some("bring it back, or take it out of the configuration".to_owned());
+        needs.push(Need { subject: "configuration".into(), what: absent.clone(), hint });
+    }
     needs_of_sessions(env, &records, &mut needs);
     needs_of_queues(&queues, &records, &mut needs);
     let account = env.store.account(&env.config.active_account)?;
@@ -108,8 +112,9 @@ fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>
 
 fn needs_of_queues(queues: &[ProjectQueue], records: &[SessionRecord], needs: &mut Vec<Need>) {
     for q in queues {
-        if let Some(why) = &q.unreadable {
-            needs.push(Need { subject: q.project.to_string(), what: why.clone(), hint: None });
+        // A project that is gone stands among the directories of the configuration that are gone.
+        if let Some(fault) = q.unreadable.as_ref().filter(|_| q.path.is_dir()) {
+            needs.push(Need { subject: q.project.to_string(), what: fault.to_string(), hint: fault.hint.clone() });
         }
         for (name, fault) in &q.refused {
             needs.push(Need {

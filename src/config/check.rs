@@ -18,6 +18,8 @@ pub struct Fault {
     message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether the file is right and the disk is not: a directory that is not there (yet, or any more).
+    pub absent: bool,
 }
 
 impl Fault {
@@ -32,11 +34,12 @@ struct Faults(Vec<Fault>);
 
 impl Faults {
     fn add(&mut self, at: impl Into<String>, message: impl fmt::Display) {
-        self.0.push(Fault { at: at.into(), message: message.to_string(), hint: None });
+        self.0.push(Fault { at: at.into(), message: message.to_string(), hint: None, absent: false });
     }
 
     fn hinted(&mut self, at: impl Into<String>, message: impl fmt::Display, hint: &str) {
-        self.0.push(Fault { at: at.into(), message: message.to_string(), hint: Some(hint.to_owned()) });
+        let hint = Some(hint.to_owned());
+        self.0.push(Fault { at: at.into(), message: message.to_string(), hint, absent: false });
     }
 
     fn name<T>(&mut self, at: &str, made: Result<T, BadName>) -> Option<T> {
@@ -72,15 +75,12 @@ impl Faults {
 
     fn directory(&mut self, at: &str, text: &str, home: &Path) -> Option<PathBuf> {
         let path = self.path(at, text, home)?;
-        if path.is_dir() {
-            return Some(path);
+        if !path.is_dir() {
+            let message = format!("no such directory: `{}`", path.display());
+            let hint = Some("make it, or take it out of the configuration".to_owned());
+            self.0.push(Fault { at: at.to_owned(), message, hint, absent: true });
         }
-        self.hinted(
-            at,
-            format!("no such directory: `{}`", path.display()),
-            "make it, or take it out of the configuration",
-        );
-        None
+        Some(path)
     }
 
     fn fraction(&mut self, at: &str, value: Option<f64>) {
@@ -144,6 +144,7 @@ pub fn resolve(
         f.hinted("state_dir", format!("the system empties it: `{}`", dir.display()), hint);
     }
 
+    let runtime_dir = raw.runtime_dir.as_deref().and_then(|t| f.path("runtime_dir", t, &home));
     let accounts = accounts(&raw, &home, &mut f);
     let active = match &raw.active_account {
         Some(name) => {
@@ -197,12 +198,13 @@ pub fn resolve(
         f.path("checkpoint.dir", dir, &home);
     }
     let client = client(raw.client, &home, &mut f);
-    let tmux = tmux(&raw.tmux, &home, &mut f);
+    let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
 
     let config = active.map(|active_account| Config {
         source: source.map(Path::to_owned),
         home,
         state_dir,
+        runtime_dir,
         active_account,
         accounts,
         projects,
@@ -214,6 +216,7 @@ pub fn resolve(
         dispatch,
         watch,
         warnings,
+        absent: Vec::new(),
     });
     (config, f.0)
 }
@@ -429,7 +432,7 @@ fn program(at: &str, given: Option<&str>, default: &str, home: &Path, f: &mut Fa
     }
 }
 
-fn tmux(raw: &RawTmux, home: &Path, f: &mut Faults) -> Tmux {
+fn tmux(raw: &RawTmux, home: &Path, runtime: Option<&Path>, f: &mut Faults) -> Tmux {
     let socket = match raw.socket.as_deref() {
         None => TmuxSocket::Name("claude-failover".to_owned()),
         Some(text) if text.contains('/') => {
@@ -441,6 +444,10 @@ fn tmux(raw: &RawTmux, home: &Path, f: &mut Faults) -> Tmux {
             }
             TmuxSocket::Name(name.to_owned())
         }
+    };
+    let socket = match (socket, runtime) {
+        (TmuxSocket::Name(name), Some(dir)) => TmuxSocket::Path(dir.join(format!("tmux-{name}.sock"))),
+        (socket, _) => socket,
     };
     let (columns, rows) = (raw.columns.unwrap_or(200), raw.rows.unwrap_or(50));
     if columns < 80 || rows < 20 {

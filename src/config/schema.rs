@@ -87,6 +87,7 @@ section!(
     Raw {
         home: Option<String>,
         state_dir: Option<String>,
+        runtime_dir: Option<String>,
         allow_volatile_state: bool,
         active_account: Option<String>,
         accounts: Vec<RawAccount>,

@@ -18,7 +18,7 @@ impl World {
         parse(
             &text.replace("ROOT", root),
             Some(Path::new("c.yaml")),
-            &LoadInputs { home: &self.dir.path().join("home") },
+            &LoadInputs { home: &self.dir.path().join("home"), strict: true },
         )
     }
     fn error(&self, text: &str) -> String {
@@ -148,7 +148,7 @@ fn the_daemons_keys_are_read_and_those_without_effect_are_said() {
 #[test]
 fn unreadable_files_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    let home = LoadInputs { home: dir.path() };
+    let home = LoadInputs { home: dir.path(), strict: true };
     let file = dir.path().join("c.yaml");
     let error = |path: &Path| messages_of(&load(path, &home).unwrap_err()).remove(0);
     assert!(error(&file).starts_with("could not read the configuration"));

@@ -188,9 +188,7 @@ pub fn plan(now: Timestamp, seen: &Snapshot<'_>) -> Plan {
     let rings = cycles(seen.queues);
     let mut ready: BTreeMap<Priority, Vec<Candidate<'_>>> = BTreeMap::new();
     for (n, queue) in seen.queues.iter().enumerate() {
-        if let Some(why) = &queue.unreadable {
-            plan.waits.push(Wait { needs_person: true, ..Wait::new(&queue.project, why) });
-        }
+        plan.waits.extend(queue.unreadable.iter().map(|fault| Wait::fault(&queue.project, fault)));
         plan.waits.extend(queue.refused.iter().map(|(name, fault)| Wait::fault(name, fault)));
         for waiting in &queue.waiting {
             let task = TaskRef { project: queue.project.clone(), id: waiting.id.clone() };

@@ -38,7 +38,7 @@ pub struct ProjectQueue {
     /// Files whose names cannot be used: the name, made printable, and the reason.
     pub refused: Vec<(String, Fault)>,
     /// Why the queue itself could not be read.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<Fault>,
 }
 
 /// Where the file of a task lies.

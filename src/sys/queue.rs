@@ -128,12 +128,13 @@ pub fn read(project: &Project, max_bytes: u64, zone: &TimeZone) -> ProjectQueue 
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             if !project.path.is_dir() {
-                queue.unreadable = Some(format!("the project is gone: `{}`", project.path.display()));
+                let fault = Fault::file(format!("the project is gone: `{}`", project.path.display()));
+                queue.unreadable = Some(fault.hint("bring it back, or take it out of the configuration"));
             }
             return queue;
         }
         Err(e) => {
-            queue.unreadable = Some(format!("could not list the inbox: {e}: `{}`", inbox.display()));
+            queue.unreadable = Some(Fault::file(format!("could not list the inbox: {e}: `{}`", inbox.display())));
             return queue;
         }
     };

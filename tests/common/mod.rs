@@ -1,7 +1,7 @@
 //! A hermetic world for each test: its own root, home, state, projects, tmux server and client.
 //!
-//! Nothing of the machine is used but programs: the environment is cleared, and the real home is
-//! compared before and after (see [`World::drop`]).
+//! Nothing of the machine is used but programs: the environment is cleared, whatever is started can
+//! write only below the world's own root (`examples/fence.rs`).
 
 pub mod real_client;
 
@@ -45,8 +45,24 @@ pub fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
 
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// The places of the real home that the client or we could touch by mistake.
+/// Whether this kernel can hold what the tests start inside their roots. Where it cannot, that is
+/// said, and the real home is compared before and after each test instead.
+fn has_fence() -> bool {
+    static FENCE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *FENCE.get_or_init(|| {
+        let output = Command::new(bin("fence")).args(["/dev", "true"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        eprint!("{said}");
+        assert!(output.status.success(), "the fence does not work: {said}");
+        said.is_empty()
+    })
+}
+
+/// The places of the real home that the client or we could touch by mistake; empty behind a fence.
 fn real_home() -> Vec<(PathBuf, Option<SystemTime>)> {
+    if has_fence() {
+        return Vec::new();
+    }
     let home = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().dir;
     [
         ".claude",
@@ -132,9 +148,19 @@ impl World {
         said
     }
 
+    /// A program that can write only below this world's root.
+    pub fn fenced(&self, program: &Path) -> Command {
+        if !has_fence() {
+            return Command::new(program);
+        }
+        let mut command = Command::new(bin("fence"));
+        command.arg(self.root.path()).arg(program);
+        command
+    }
+
     /// The program as a command that is not started yet.
     pub fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(bin("claude-failover"));
+        let mut command = self.fenced(&bin("claude-failover"));
         command.args(args).env_clear().envs(&self.env).envs(env.iter().copied()).stdin(Stdio::null());
         command.current_dir(self.root.path());
         command
@@ -162,9 +188,15 @@ impl World {
     }
 
     pub fn tmux(&self, args: &[&str]) -> Said {
-        let output = Command::new("tmux")
+        self.tmux_at("t.sock", args)
+    }
+
+    /// Another tmux server of this world.
+    pub fn tmux_at(&self, socket: &str, args: &[&str]) -> Said {
+        let output = self
+            .fenced(Path::new("tmux"))
             .args(["-u", "-S"])
-            .arg(self.path("t.sock"))
+            .arg(self.path(socket))
             .args(["-f", "/dev/null"])
             .args(args)
             .env_clear()
@@ -251,6 +283,7 @@ impl Drop for World {
         // Every client of this world hangs off this one server.
         let pids = self.tmux(&["list-panes", "-a", "-F", "#{pane_pid}"]).out;
         let _ = self.tmux(&["kill-server"]);
+        let _ = self.tmux_at("person.sock", &["kill-server"]);
         for pid in pids.lines().filter_map(|l| l.parse::<i32>().ok()) {
             let start = Instant::now();
             while Path::new(&format!("/proc/{pid}")).exists() && start.elapsed() < Duration::from_secs(5) {
