@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Global;
 use crate::config::{self, Config, LoadInputs};
+use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::paths::{self, Roots};
 use crate::sys::store::{LogEntry, Store};
@@ -67,6 +68,12 @@ impl Env {
         };
         let timeout = t.timeout.try_into().unwrap_or(std::time::Duration::from_secs(10));
         Tmux::new(t.program.clone(), socket, t.config.clone(), t.columns, t.rows, timeout)
+    }
+
+    /// The session as one that may be typed into and ended; `None` for the operator's own.
+    #[must_use]
+    pub fn pool(&self, record: &SessionRecord) -> Option<PoolSession> {
+        PoolSession::of(record, self.config.dedicated(&record.name).is_some())
     }
 
     /// Notes a change in the log, at the time it was made.

@@ -1,6 +1,11 @@
 //! Parse, run, print, exit code.
 
-use claude_failover::{cli, commands, error::exit_of, logging, output::Output};
+use claude_failover::{
+    cli, commands,
+    error::exit_of,
+    logging,
+    output::{self, Output},
+};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,5 +18,5 @@ fn main() -> ExitCode {
         Output { json: cli.global.json, quiet: cli.global.quiet }.error(&error);
         exit_of(&error)
     });
-    ExitCode::from(exit as u8)
+    ExitCode::from(output::arrived(exit) as u8)
 }

@@ -7,9 +7,19 @@
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{exit_of, hints_of, messages_of};
-use crate::model::report::Report;
+use crate::error::{Exit, exit_of, hints_of, messages_of};
+use crate::model::report::{Item, Report};
+
+/// Whether something that was to be printed could not be.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// The exit code of a command whose output may not have arrived.
+#[must_use]
+pub fn arrived(exit: Exit) -> Exit {
+    if LOST.load(Ordering::Relaxed) && exit == Exit::Done { Exit::Failed } else { exit }
+}
 
 /// How to write.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,8 +52,14 @@ impl Output {
     pub fn text(&self, text: &str) {
         let mut out = anstream::stdout().lock();
         let ended = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        // A reader that has seen enough is no error of ours.
-        let _ = write!(out, "{text}{ended}").and_then(|()| out.flush());
+        match write!(out, "{text}{ended}").and_then(|()| out.flush()) {
+            // A reader that has seen enough is no error of ours.
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                LOST.store(true, Ordering::Relaxed);
+                eprintln!("error: could not write the output: {e}");
+            }
+            _ => {}
+        }
     }
 
     /// Data for stdout, as JSON.
@@ -77,17 +93,27 @@ impl Output {
             return self.note(&format!("skipped: {why}"));
         }
         let mut text = String::new();
-        for item in report.actions.iter().chain(report.waiting.iter().filter(|_| !self.quiet)) {
+        let mut line = |style: Style, verb: &str, subject: &str, item: &Item| {
             let style = match (item.failed, item.hint.is_some()) {
                 (true, _) => BAD,
                 (_, true) => WARN,
-                _ if report.actions.contains(item) => GOOD,
-                _ => FAINT,
+                _ => style,
             };
-            let verb = styled(style, &item.verb);
-            text.push_str(&format!("{verb} {}: {}\n", styled(STRONG, &item.subject), item.reason));
+            text.push_str(&format!("{} {}: {}\n", styled(style, verb), styled(STRONG, subject), item.reason));
             if let Some(hint) = &item.hint {
                 text.push_str(&format!("  hint: {hint}\n"));
+            }
+        };
+        for item in &report.actions {
+            line(GOOD, &item.verb, &item.subject, item);
+        }
+        for alike in report.alike().iter().filter(|_| !self.quiet) {
+            // A timer's run says once why three hundred tasks wait; a dry run names them all.
+            match alike[..] {
+                [first, _, _, _, ..] if !report.dry_run => {
+                    line(FAINT, &first.verb, &format!("{} tasks", alike.len()), first);
+                }
+                _ => alike.iter().for_each(|item| line(FAINT, &item.verb, &item.subject, item)),
             }
         }
         if !self.quiet && !report.summary.is_empty() {
@@ -123,17 +149,26 @@ impl Output {
     }
 }
 
-/// Lays out rows as columns two spaces apart; the last column is not padded.
+/// Lays out rows as columns two spaces apart; the last column is not padded. On a terminal that is
+/// too narrow the widest column is cut.
 #[must_use]
 pub fn table(rows: &[Vec<String>], styles: &dyn Fn(usize, usize) -> Style) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut widths: Vec<usize> = (0..columns).map(width).collect();
+    let room = terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| usize::from(width.0));
+    while widths.iter().map(|w| w + 2).sum::<usize>() > room.saturating_add(2) {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > 12 => *widest -= 1,
+            _ => break,
+        }
+    }
     let mut text = String::new();
     for (r, row) in rows.iter().enumerate() {
         let mut line = String::new();
         for (c, cell) in row.iter().enumerate() {
-            let pad = if c + 1 == row.len() { 0 } else { widths[c] + 2 - cell.chars().count() };
+            let cell = cut(cell, widths[c]);
+            let pad = if c + 1 == row.len() { 0 } else { (widths[c] + 2).saturating_sub(cell.chars().count()) };
             line.push_str(&styled(styles(r, c), cell));
             line.push_str(&" ".repeat(pad));
         }

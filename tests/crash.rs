@@ -1,7 +1,8 @@
 //! The crash sweep: every command that changes anything is killed at its n-th durable step, for
-//! every n; then it is run again, and the invariants must hold.
+//! every n. Then it is run again, or first another command that a timer may start, and the
+//! invariants must hold.
 
-use crate::common::{SOON, World, until};
+use crate::common::{SOON, World, bin, until};
 
 /// What `crash-points` exits with.
 const CRASHED: i32 = 86;
@@ -9,18 +10,34 @@ const CRASHED: i32 = 86;
 /// Runs the sweep. `prepare` brings a fresh world to where the command has something to do,
 /// `settle` lets it come to its end and checks it.
 fn sweep(args: &[&str], least: usize, prepare: impl Fn(&World) + Sync, settle: impl Fn(&World, usize) + Sync) {
-    const AT_ONCE: usize = 3;
+    sweep_run(args, least, prepare, settle, |w, env| w.cf_env(args, env).code);
+}
+
+/// … of a command that is run in another way.
+fn sweep_run(
+    args: &[&str],
+    least: usize,
+    prepare: impl Fn(&World) + Sync,
+    settle: impl Fn(&World, usize) + Sync,
+    run: impl Fn(&World, &[(&str, &str)]) -> i32 + Sync,
+) {
+    const AT_ONCE: usize = 4;
     let point = |n: usize| -> bool {
         let w = World::new();
         prepare(&w);
-        let said = w.cf_env(args, &[("CLAUDE_FAILOVER_CRASH_AT", &n.to_string())]);
-        if said.code != CRASHED {
-            assert_eq!(said.code, 0, "point {n} of {args:?}: {said:?}");
+        let code = run(&w, &[("CLAUDE_FAILOVER_CRASH_AT", &n.to_string())]);
+        if code != CRASHED {
+            assert_eq!(code, 0, "point {n} of {args:?}");
             return false;
         }
         everything_parses(&w, n);
-        let again = w.cf(args);
-        assert!([0, 1].contains(&again.code), "after point {n} ({}): {again:?}", said.err);
+        // Whoever comes first: the command itself, or one that a timer starts.
+        if let Some(first) = [None, Some("dispatch"), Some("watch")][n % 3] {
+            let said = w.cf(&[first]);
+            assert!([0, 1, 3].contains(&said.code), "{first} after point {n} of {args:?}: {said:?}");
+        }
+        let code = run(&w, &[]);
+        assert!([0, 1].contains(&code), "{args:?} again after point {n}: {code}");
         settle(&w, n);
         everything_parses(&w, n);
         true
@@ -56,20 +73,51 @@ fn everything_parses(w: &World, n: usize) {
         .filter(|f| f.starts_with("t.") || f.starts_with("t.md"))
         .collect();
     assert!(all.len() <= 1, "point {n}: the task is in several places: {all:?}");
+    let holders: Vec<String> = ["p-0", "p-1", "p-2"]
+        .iter()
+        .filter(|s| w.session(s)["lease"]["task"]["id"] == "t")
+        .map(|s| (*s).to_owned())
+        .collect();
+    assert!(holders.len() <= 1, "point {n}: two sessions have the task: {holders:?}");
 }
 
 /// Done once, with its effect once, and nothing left to do.
 fn done_once(w: &World, n: usize) {
     w.drive("done", |w| w.place("t") == "done md");
     assert_eq!(w.read("app/n.txt"), "x\n", "point {n}: not exactly once; prompts: {:#?}", w.prompts());
-    assert!(w.read("app/.agent-queue/done/t.md").ends_with("---\n[[bash:echo x >> n.txt]]\n"));
-    w.drive("freed", |w| w.session("p-0")["lease"].is_null());
+    assert!(w.read("app/.agent-queue/done/t.md").ends_with("[[bash:echo x >> n.txt]]\n"));
+    w.drive("freed", |w| ["p-0", "p-1", "p-2"].iter().all(|s| w.session(s)["lease"].is_null()));
     w.ok(&["watch"]);
     let quiet = w.ok(&["watch"]);
     assert!(quiet.contains("nothing to do"), "point {n}: {quiet}");
 }
 
 const TEXT: &str = "[[bash:echo x >> n.txt]]";
+/// The first client that plays it hangs before the effect; a later one goes on.
+const HANGS_ONCE: &str =
+    "[[bash:test -e go || { touch go; sleep 300; }]] [[bash:echo begin >> n.txt; sleep 0.3; echo end >> n.txt]]";
+
+/// Done, perhaps after a try that was cut short, and never by two at once.
+fn done_alone(w: &World, n: usize) {
+    w.drive("done", |w| w.place("t") == "done md");
+    let log = w.read("app/n.txt");
+    assert!(log.ends_with("end\n") && !log.contains("end\nend"), "point {n}: two at once: {log}");
+    w.drive("freed", |w| ["p-0", "p-1", "p-2"].iter().all(|s| w.session(s)["lease"].is_null()));
+}
+
+/// A session that is at work on a task which does not end by itself.
+fn at_work(w: &World) {
+    w.task("t", HANGS_ONCE);
+    w.ok(&["dispatch"]);
+    until("at work", SOON, || w.path("app/go").exists());
+}
+
+/// Sessions of which one is idle in `project`.
+fn warm(w: &World, project: &str) {
+    let task = format!("{project}:warm");
+    w.task(&task, "[[say:up]]");
+    w.drive("warm", |w| w.place(&task) == "done md" && w.session("p-0")["note"]["state"] == "idle");
+}
 
 #[test]
 fn dispatch_with_a_launch() {
@@ -79,11 +127,65 @@ fn dispatch_with_a_launch() {
 #[test]
 fn dispatch_into_an_idle_session() {
     let prepare = |w: &World| {
-        w.task("warm", "[[say:up]]");
-        w.drive("warm", |w| w.place("warm") == "done md" && w.session("p-0")["note"]["state"] == "idle");
+        warm(w, "app");
         w.task("t", TEXT);
     };
     sweep(&["dispatch"], 20, prepare, done_once);
+}
+
+#[test]
+fn dispatch_in_place_of_an_idle_session() {
+    let prepare = |w: &World| {
+        let text = w.read("config.yaml").replace("max: 3", "max: 1");
+        w.write("config.yaml", text);
+        warm(w, "web");
+        w.task("t", TEXT);
+    };
+    sweep(&["dispatch"], 30, prepare, done_once);
+}
+
+#[test]
+fn dispatch_that_puts_a_task_back() {
+    let prepare = |w: &World| {
+        let text = w.read("config.yaml").replace("max: 3", "max: 1");
+        w.write("config.yaml", text);
+        warm(w, "app");
+        w.tmux(&["send-keys", "-t", "=p-0:", "-l", "draft"]);
+        until("it is drawn", SOON, || w.tmux(&["capture-pane", "-p", "-t", "=p-0:"]).out.contains("❯ draft"));
+        w.task("t", TEXT);
+    };
+    let settle = |w: &World, n: usize| {
+        for _ in 0.."draft".len() {
+            w.tmux(&["send-keys", "-t", "=p-0:", "BSpace"]);
+        }
+        // The hold is half a minute; a session that was forgotten meanwhile has none.
+        let later = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(40)).unwrap().to_string();
+        w.drive("done", |w| {
+            w.cf_env(&["dispatch"], &[("CLAUDE_FAILOVER_NOW", &later)]);
+            w.place("t") == "done md"
+        });
+        assert_eq!(w.read("app/n.txt"), "x\n", "point {n}");
+    };
+    sweep(&["dispatch"], 8, prepare, settle);
+}
+
+#[test]
+fn dispatch_with_a_client_that_does_not_start() {
+    let prepare = |w: &World| {
+        w.config_with("", ", STAND_IN_START: \"exit:3\"", &bin("stand-in-agent").display().to_string());
+        w.task("t", TEXT);
+    };
+    let settle = |w: &World, n: usize| {
+        w.drive("given back", |w| w.place("t") == "inbox md");
+        w.config("");
+        let _ = std::fs::remove_file(w.path("state/accounts/main.json")); // its pause
+        done_once(w, n);
+    };
+    let run = |w: &World, env: &[(&str, &str)]| match w.cf_env(&["dispatch"], env).code {
+        1 => 0, // it says that the launch failed
+        code => code,
+    };
+    sweep_run(&["dispatch"], 30, prepare, settle, run);
 }
 
 #[test]
@@ -94,7 +196,7 @@ fn watch_that_finishes_a_task() {
         until("the turn has ended", SOON, || w.read("state/events/p-0.jsonl").contains("\"Stop\""));
         until("idle", SOON, || w.json(&["status"])["sessions"][0]["state"] == "idle");
     };
-    sweep(&["watch", "--no-dispatch"], 15, prepare, done_once);
+    sweep(&["watch"], 15, prepare, done_once);
 }
 
 #[test]
@@ -113,22 +215,64 @@ fn watch_that_resumes_a_conversation() {
 }
 
 #[test]
+fn watch_that_gives_up_or_carries_on_a_turn() {
+    // The service fails once; the pause before it is taken up again is skipped by the clock.
+    let later = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(600)).unwrap().to_string();
+    let prepare = |w: &World| {
+        w.task("t", &format!("[[error:server_error]] {TEXT}"));
+        w.ok(&["dispatch"]);
+        until("failed", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
+        until("idle", SOON, || w.json(&["status"])["sessions"][0]["state"] == "idle");
+    };
+    let run = |w: &World, env: &[(&str, &str)]| {
+        let env: Vec<(&str, &str)> =
+            env.iter().copied().chain([("CLAUDE_FAILOVER_NOW", later.as_str())]).collect();
+        w.cf_env(&["watch", "--no-dispatch"], &env).code
+    };
+    let settle = |w: &World, n: usize| {
+        w.drive("done", |w| w.place("t") == "done md");
+        assert_eq!(w.read("app/n.txt"), "x\n", "point {n}: {:#?}", w.prompts());
+    };
+    sweep_run(&["watch", "--no-dispatch"], 12, prepare, settle, run);
+}
+
+#[test]
+fn watch_that_brings_a_dedicated_session_back_and_forgets_a_pool_session() {
+    let kill = |w: &World, session: &str| {
+        let pid: i32 = w.session(session)["client"]["pid"].as_i64().unwrap().try_into().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+        until("it is gone", SOON, || !std::path::Path::new(&format!("/proc/{pid}/exe")).exists());
+    };
+    let prepare = |w: &World| {
+        warm(w, "app");
+        w.ok(&["launch", "mine"]);
+        until("up", SOON, || {
+            w.ok(&["watch"]);
+            w.session("mine")["note"]["state"] == "idle"
+        });
+        kill(w, "mine");
+        kill(w, "p-0");
+    };
+    let settle = |w: &World, n: usize| {
+        w.drive("back", |w| {
+            let state = |s: &str| w.session(s)["note"]["state"].clone();
+            state("mine") == "idle" && w.session("p-0")["client"].is_null()
+        });
+        let clients = w.tmux(&["list-panes", "-a", "-F", "#{session_name}"]).out;
+        assert_eq!(clients, "mine\n", "point {n}: exactly one");
+    };
+    sweep(&["watch", "--no-dispatch"], 20, prepare, settle);
+}
+
+#[test]
 fn the_queue_by_hand() {
     sweep(
         &["task", "add", "-p", "app", "--id", "t", "-m", TEXT],
         4,
         |_| {},
         |w, n| {
-            assert_eq!(w.place("t"), "inbox md", "point {n}");
-            assert!(w.read("app/.agent-queue/inbox/t.md").ends_with(&format!("---\n{TEXT}\n")));
-        },
-    );
-    sweep(
-        &["task", "done", "t", "-p", "app"],
-        8,
-        |w| w.task("t", TEXT),
-        |w, n| {
-            assert_eq!(w.place("t"), "done md", "point {n}");
+            w.drive("done", |w| w.place("t") == "done md");
+            assert_eq!(w.read("app/n.txt"), "x\n", "point {n}");
         },
     );
     let failed = |w: &World| {
@@ -136,41 +280,82 @@ fn the_queue_by_hand() {
         w.ok(&["task", "fail", "t", "-p", "app"]);
     };
     sweep(&["task", "retry", "t", "-p", "app"], 4, failed, |w, n| {
-        assert_eq!(w.place("t"), "inbox md", "point {n}");
         assert!(!w.read("app/.agent-queue/inbox/t.md").contains("outcome"));
+        done_once(w, n);
     });
+    let orphan = |w: &World| {
+        w.write("app/.agent-queue/inbox/t.md.dispatched", format!("{TEXT}\n"));
+    };
+    sweep(&["task", "retry", "t", "-p", "app"], 3, orphan, done_once);
+}
+
+#[test]
+fn the_end_of_a_task_by_word() {
+    for (verb, end) in [("done", "done md"), ("fail", "failed md"), ("cancel", "failed md")] {
+        sweep(&["task", verb, "t", "-p", "app"], 10, at_work, |w, n| {
+            w.drive("settled", |w| w.session("p-0")["lease"].is_null());
+            // Killed before it had said anything, it may find the task resumed and done.
+            let went_on = w.path("app/n.txt").exists();
+            assert_eq!(w.place("t"), if went_on { "done md" } else { end }, "{verb} point {n}");
+        });
+    }
+    sweep(&["task", "fail", "t", "-p", "app", "--again"], 12, at_work, done_alone);
+}
+
+#[test]
+fn stop_gives_the_task_back() {
+    sweep(&["stop", "p-0"], 12, at_work, done_alone);
+}
+
+#[test]
+fn stop_keeps_the_task() {
+    sweep(&["stop", "p-0", "--keep-task"], 8, at_work, done_alone);
+}
+
+#[test]
+fn launch() {
+    let one = |w: &World, n: usize, name: &str| {
+        w.drive("it runs", |w| w.session(name)["note"]["state"] == "idle");
+        let clients = w.tmux(&["list-panes", "-a", "-F", "#{session_name}"]).out;
+        assert_eq!(clients, format!("{name}\n"), "point {n}: exactly one");
+    };
+    sweep(&["launch", "mine"], 10, |_| {}, |w, n| one(w, n, "mine"));
     sweep(
-        &["task", "cancel", "t", "-p", "app"],
-        8,
-        |w| w.task("t", TEXT),
+        &["launch", "p-1", "--project", "app", "--prompt", "hello"],
+        10,
+        |_| {},
         |w, n| {
-            assert_eq!(w.place("t"), "failed md", "point {n}");
+            one(w, n, "p-1");
+            assert_eq!(w.prompts().len(), 1, "point {n}");
         },
     );
 }
 
 #[test]
-fn stop_and_launch() {
-    let at_work = |w: &World| {
-        w.task("t", "[[bash:sleep 300]]");
-        w.ok(&["dispatch"]);
-        until("at work", SOON, || !w.prompts().is_empty());
+fn what_the_client_reports() {
+    use std::io::Write;
+    let report = |w: &World, command: &str, env: &[(&str, &str)], input: &str| {
+        let state = w.path("state").display().to_string();
+        let mut child = w
+            .command(&[command, "--state-dir", &state, "--session", "p-0"], env)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait().unwrap().code().unwrap()
     };
-    sweep(&["stop", "p-0"], 10, at_work, |w, n| {
-        w.drive("given back", |w| w.session("p-0")["client"].is_null() || w.place("t") == "inbox md.dispatched");
-        let lease = !w.session("p-0")["lease"].is_null();
-        assert_eq!(w.place("t") == "inbox md.dispatched", lease, "point {n}: a claim without a holder");
-    });
-    sweep(
-        &["launch", "mine"],
-        10,
-        |_| {},
-        |w, n| {
-            w.drive("it runs", |w| {
-                w.session("mine")["note"]["state"] == "idle" || w.cf(&["launch", "mine"]).code != 0
-            });
-            let clients = w.tmux(&["list-panes", "-a", "-F", "#{session_name}"]).out;
-            assert_eq!(clients, "mine\n", "point {n}: exactly one");
-        },
-    );
+    let stop = "{\"hook_event_name\":\"Stop\",\"session_id\":\"x\"}";
+    let settle = |w: &World, n: usize| {
+        let events = w.read("state/events/p-0.jsonl");
+        assert!((1..=2).contains(&events.matches("\"Stop\"").count()), "point {n}: {events}");
+    };
+    let prepare = |w: &World| drop(w.ok(&["status"]));
+    sweep_run(&["event"], 1, prepare, settle, |w, env| report(w, "event", env, stop));
+    let line = "{\"rate_limits\":{\"five_hour\":{\"used_percentage\":31}}}";
+    let settle = |w: &World, n: usize| {
+        assert_eq!(w.read("state/events/p-0.statusline.json"), line, "point {n}");
+    };
+    sweep_run(&["statusline"], 1, prepare, settle, |w, env| report(w, "statusline", env, line));
 }

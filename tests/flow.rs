@@ -143,6 +143,12 @@ fn a_stop_with_work_in_the_background_is_not_the_end() {
     assert_eq!(w.place("t"), "inbox md.dispatched");
     w.ok(&["task", "done", "t", "-p", "app"]);
     assert_eq!(w.place("t"), "done md");
+    // What it left running holds no session for ever: the next task replaces the client.
+    let text = w.read("config.yaml").replace("max: 3", "max: 1");
+    w.write("config.yaml", text);
+    w.task("next", "[[say:ok]]");
+    w.drive("next done", |w| w.place("next") == "done md");
+    assert_eq!(w.agent_log().iter().filter(|l| l["start"].is_u64()).count(), 2);
 }
 
 #[test]

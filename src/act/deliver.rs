@@ -2,17 +2,20 @@
 //! confirmed by the client's own report. Exit codes of tmux prove nothing.
 
 use anyhow::{Result, anyhow, bail};
+use jiff::Timestamp;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::launch::{self, Spec};
 use super::look::{self, PERSON_TYPES};
 use crate::env::Env;
 use crate::model::delivery::{blocking_screen, composer, is_ours, line};
-use crate::model::event::{ClientStatus, Digest};
+use crate::model::event::{ClientFile, ClientStatus, Digest};
 use crate::model::name::SessionName;
-use crate::model::session::{Lease, Phase, PoolSession, SessionRecord, State};
+use crate::model::session::{Lease, Phase, PoolSession, SessionRecord, State, StateNote};
 use crate::sys::process::ProcessId;
 use crate::sys::queue::Paths;
+use crate::sys::store::SessionLock;
 use crate::sys::tmux::{Key, Pane, PoolPane, Tmux};
 use crate::sys::{claude, clock, events};
 
@@ -35,36 +38,79 @@ fn prompt(env: &Env, lease: &Lease) -> String {
     line(lease, &Paths::of(&lease.project_path).claimed(&lease.task.id), &env.program)
 }
 
-/// Moves the lease of a session to another phase, if it still has it.
+/// Moves the lease of a session to another phase. `None` if the session does not have it any more:
+/// a short task may be done before we have looked.
 ///
 /// # Errors
 /// If the record cannot be written.
-pub fn enter(env: &Env, session: &SessionName, lease: &Lease, phase: Phase) -> Result<Lease> {
+pub fn enter(env: &Env, session: &SessionName, lease: &Lease, phase: Phase) -> Result<Option<Lease>> {
+    enter_with(env, session, lease, phase, |_| Ok(()))
+}
+
+fn enter_with(
+    env: &Env,
+    session: &SessionName,
+    lease: &Lease,
+    phase: Phase,
+    mark: impl FnOnce(&mut SessionRecord) -> Result<()>,
+) -> Result<Option<Lease>> {
     let now = clock::now();
-    env.store.lock()?.update_session(session, |record| match &mut record.lease {
-        Some(current) if current.task == lease.task && current.attempt == lease.attempt => {
-            // The client may have been faster than we are; what it reported stands.
-            if current.phase == Phase::Confirmed && phase != Phase::Sending {
-                return Ok(current.clone());
-            }
-            // The report is compared with the moment of sending, which therefore stays.
+    env.store.lock()?.update_session(session, |record| {
+        let same = |l: &Lease| l.task == lease.task && l.attempt == lease.attempt;
+        let Some(current) = record.lease.as_ref().filter(|l| same(l)) else { return Ok(None) };
+        // The client may have been faster than we are; what it reported stands.
+        if current.phase == Phase::Confirmed && phase != Phase::Sending {
+            return Ok(record.lease.clone());
+        }
+        mark(record)?;
+        if phase == Phase::Confirmed {
+            record.held = None;
+            // At work from here on, whoever looks next: the end of the lease is not the end of the turn.
+            record.note = StateNote {
+                state: State::Working,
+                since: now,
+                source: "events".to_owned(),
+                evidence: vec!["the client reported the prompt".to_owned()],
+                background: false,
+            };
+        }
+        if let Some(current) = &mut record.lease {
+            // Waits are counted from the moment of sending, which therefore stays.
             let since = if phase == Phase::Sending { now } else { current.since };
             current.enter(phase, since);
-            Ok(current.clone())
         }
-        _ => Err(anyhow!("session `{session}` does not have task `{}` any more", lease.task)),
+        Ok(record.lease.clone())
     })?
+}
+
+/// Marks the moment before the first key or the launch: what is reported or written from here on
+/// may be of this sending.
+fn enter_sending(env: &Env, session: &SessionName, lease: &Lease) -> Result<Lease> {
+    let record = env.store.session(session)?;
+    let transcript = record.as_ref().and_then(|r| look::transcript(env, r).ok().flatten());
+    let length = transcript.and_then(|path| path.metadata().ok()).map_or(0, |meta| meta.len());
+    enter_with(env, session, lease, Phase::Sending, |record| {
+        let folded = events::fold(&env.store, session, &mut record.digest);
+        if let Some(lease) = &mut record.lease {
+            lease.mark = record.digest.count;
+            lease.transcript_from = length;
+        }
+        folded
+    })?
+    .ok_or_else(|| anyhow!("session `{session}` does not have task `{}` any more", lease.task))
 }
 
 /// Launches a client with the task as its first prompt, and waits for its report.
 ///
 /// # Errors
-/// If it cannot be started; the lease is then as it was before the launch.
-pub fn launch(env: &Env, tmux: &Tmux, spec: &Spec, lease: &Lease) -> Result<Delivery> {
-    let lease = enter(env, &spec.session, lease, Phase::Sending)?;
+/// If it could not be started, or it has ended at once. A client may have been started all the same.
+pub fn launch(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec, lease: &Lease) -> Result<Delivery> {
+    let lease = enter_sending(env, &spec.session, lease)?;
     let spec = Spec { prompt: Some(prompt(env, &lease)), ..spec.clone() };
-    let client = launch::start(env, tmux, &spec)?;
-    enter(env, &spec.session, &lease, Phase::Submitted)?;
+    let client = launch::start(env, tmux, held, &spec)?;
+    if enter(env, &spec.session, &lease, Phase::Submitted)?.is_none() {
+        return Ok(Delivery::Confirmed);
+    }
     let process = ProcessId { pid: client.pid, start: client.start };
     let wait = LAUNCH_WAIT.min(env.config.client.ready_timeout.try_into().unwrap_or(LAUNCH_WAIT));
     let reported = confirmed(env, &spec.session, &lease, wait, || !process.is_alive());
@@ -72,7 +118,7 @@ pub fn launch(env: &Env, tmux: &Tmux, spec: &Spec, lease: &Lease) -> Result<Deli
         enter(env, &spec.session, &lease, Phase::Confirmed)?;
         return Ok(Delivery::Confirmed);
     }
-    let pane = tmux.snapshot().ok().and_then(|s| s.pane(&spec.session).cloned());
+    let pane = tmux.snapshot().ok().and_then(|s| s.pane(&spec.session, Some(client.pid)).cloned());
     if !process.is_alive() {
         let why = pane.map_or_else(|| "the client ended at once".to_owned(), |p| launch::ended_at_once(tmux, &p));
         bail!(why);
@@ -99,7 +145,7 @@ fn confirmed(env: &Env, session: &SessionName, lease: &Lease, wait: Duration, go
 
 fn reported(env: &Env, session: &SessionName, digest: &mut Digest, lease: &Lease) -> bool {
     let _ = events::fold(&env.store, session, digest);
-    digest.prompt.as_ref().is_some_and(|p| p.at >= lease.since && is_ours(&p.text, lease))
+    digest.prompt.as_ref().is_some_and(|p| p.seq > lease.mark && is_ours(&p.text, lease))
 }
 
 /// Types the line of a lease into the idle client of a pool session, and waits for its report.
@@ -109,15 +155,17 @@ fn reported(env: &Env, session: &SessionName, digest: &mut Digest, lease: &Lease
 pub fn type_in(
     env: &Env,
     tmux: &Tmux,
+    held: &SessionLock,
     session: &PoolSession,
     record: &SessionRecord,
     lease: &Lease,
 ) -> Result<Delivery> {
-    let pane = match ready_pane(env, tmux, session, record)? {
-        Ok(pane) => pane,
+    anyhow::ensure!(held.name() == session.name(), "the lock is of session `{}`", held.name());
+    let (pane, client) = match free_pane(env, tmux, session, record, Wanted::Idle)? {
+        Ok(free) => free,
         Err(why) => return Ok(Delivery::Refused(why)),
     };
-    let lease = enter(env, session.name(), lease, Phase::Sending)?;
+    let lease = enter_sending(env, session.name(), lease)?;
     let text = prompt(env, &lease);
     let sent = tmux.type_line(&pane, &text).and_then(|()| {
         // The composer takes a moment; Enter in the same burst would be part of a paste.
@@ -128,9 +176,17 @@ pub fn type_in(
         enter(env, session.name(), &lease, Phase::Unknown)?;
         return Ok(Delivery::Unsettled(e.to_string()));
     }
-    enter(env, session.name(), &lease, Phase::Submitted)?;
+    if enter(env, session.name(), &lease, Phase::Submitted)?.is_none() {
+        return Ok(Delivery::Confirmed);
+    }
     for again in 0..4 {
-        if again > 0 && tmux.press(&pane, Key::Enter).is_err() {
+        // Only while the line stands there and the client still idles: an Enter too many would answer
+        // whatever dialog the turn has opened meanwhile.
+        let stands = || {
+            let text = tmux.capture(pane.id()).ok().and_then(|screen| composer(&screen));
+            client.is_idle() && text.is_some_and(|text| is_ours(&text, &lease))
+        };
+        if again > 0 && stands() && tmux.press(&pane, Key::Enter).is_err() {
             break;
         }
         if confirmed(env, session.name(), &lease, Duration::from_millis(1500), || false) {
@@ -139,14 +195,22 @@ pub fn type_in(
         }
     }
     enter(env, session.name(), &lease, Phase::Unknown)?;
-    Ok(Delivery::Unsettled("not reported after four times Enter".to_owned()))
+    Ok(Delivery::Unsettled("the client has not reported the line".to_owned()))
 }
 
 /// Presses Enter for a line that stands in the composer already.
 ///
 /// # Errors
 /// If the record cannot be written.
-pub fn press_enter(env: &Env, tmux: &Tmux, session: &PoolSession, pane: &Pane, lease: &Lease) -> Result<bool> {
+pub fn press_enter(
+    env: &Env,
+    tmux: &Tmux,
+    held: &SessionLock,
+    session: &PoolSession,
+    pane: &Pane,
+    lease: &Lease,
+) -> Result<bool> {
+    anyhow::ensure!(held.name() == session.name(), "the lock is of session `{}`", held.name());
     let Some(pane) = PoolPane::new(session.clone(), pane) else { return Ok(false) };
     if tmux.press(&pane, Key::Enter).is_err() {
         return Ok(false);
@@ -158,22 +222,75 @@ pub fn press_enter(env: &Env, tmux: &Tmux, session: &PoolSession, pane: &Pane, l
     Ok(done)
 }
 
-/// The pane of a session into which a line can be typed now, or why none can.
-fn ready_pane(
+/// What a client must be doing to be disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// It waits for a prompt, with nothing left running.
+    Idle,
+    /// It waits for a prompt; shells may run in the background.
+    IdleOrShell,
+}
+
+/// The client of a free pane.
+#[derive(Clone, Debug)]
+pub struct FreeClient {
+    home: PathBuf,
+    process: ProcessId,
+    wanted: Wanted,
+    idle_since: Option<Timestamp>,
+}
+
+impl FreeClient {
+    fn status(&self) -> Option<ClientFile> {
+        claude::state_file(&self.home, self.process.pid, self.process.start).filter(|file| match file.status {
+            ClientStatus::Idle => true,
+            ClientStatus::Shell => self.wanted == Wanted::IdleOrShell,
+            _ => false,
+        })
+    }
+
+    /// Whether it has been idle ever since we first looked.
+    fn is_idle(&self) -> bool {
+        self.status().is_some_and(|file| file.status_since == self.idle_since)
+    }
+
+    /// Right at "idle" a busy machine loses keys; half a second later it does not, measured.
+    fn settles(&self) -> bool {
+        let age = self.idle_since.map_or(Duration::ZERO, |t| clock::now().duration_since(t).unsigned_abs());
+        clock::pause(Duration::from_millis(500).saturating_sub(age));
+        self.is_idle()
+    }
+}
+
+/// The pane of a session whose client can be disturbed now, or why it cannot: it is looked at
+/// afresh, whatever the last `watch` said.
+///
+/// # Errors
+/// If tmux refuses.
+pub fn free_pane(
     env: &Env,
     tmux: &Tmux,
     session: &PoolSession,
     record: &SessionRecord,
-) -> Result<std::result::Result<PoolPane, String>> {
+    wanted: Wanted,
+) -> Result<std::result::Result<(PoolPane, FreeClient), String>> {
     let scene = look::Scene::of(tmux);
     let (now, seen) = look::at(env, tmux, &scene, record);
-    if now.note.state != State::Idle {
+    let home = look::account_home(env, record);
+    let (Some(pane), Some(process), Some(home)) = (scene.pane(&now), seen.process, home) else {
         let why = now.note.evidence.first().cloned().unwrap_or_default();
         return Ok(Err(format!("the session is {}: {why}", now.note.state)));
-    }
-    let (Some(pane), Some(process)) = (scene.pane(record), seen.process) else {
-        return Ok(Err("the session has no client".to_owned()));
     };
+    let process = ProcessId { pid: process.pid, start: process.start };
+    let mut client = FreeClient { home, process, wanted, idle_since: None };
+    let fits = |file: &ClientFile| {
+        matches!(now.note.state, State::Idle | State::Stalled) || file.status == ClientStatus::Shell
+    };
+    let Some(file) = client.status().filter(fits) else {
+        let why = now.note.evidence.first().cloned().unwrap_or_default();
+        return Ok(Err(format!("the session is {}: {why}", now.note.state)));
+    };
+    client.idle_since = file.status_since;
     let typed = scene.tmux.as_ref().ok().and_then(|s| s.typed(session.name()));
     if let Some(typed) = typed
         && scene.now.duration_since(typed).unsigned_abs() < PERSON_TYPES
@@ -190,26 +307,11 @@ fn ready_pane(
         // Left behind by somebody who went: every key would be swallowed in silence.
         tmux.leave_mode(&target)?;
     }
-    // Right at "idle" a busy machine loses keys; half a second later it does not, measured.
-    if !settle(env, record, process.pid, process.start) {
+    if !client.settles() {
         return Ok(Err("the client did not stay idle".to_owned()));
     }
     match composer(&tmux.capture(&pane.id)?) {
         Some(text) if !text.is_empty() => Ok(Err("a draft stands in its composer".to_owned())),
-        _ => Ok(Ok(target)),
+        _ => Ok(Ok((target, client))),
     }
-}
-
-/// Whether the client has been idle for half a second, waiting for it if that is still to come.
-fn settle(env: &Env, record: &SessionRecord, pid: i32, start: u64) -> bool {
-    let Some(home) = look::account_home(env, record) else { return false };
-    let idle_since = || {
-        let file = claude::state_file(&home, pid, start)?;
-        (file.status == ClientStatus::Idle).then_some(file.status_since)
-    };
-    let Some(since) = idle_since() else { return false };
-    let wanted = Duration::from_millis(500);
-    let age = since.map_or(Duration::ZERO, |t| clock::now().duration_since(t).unsigned_abs());
-    clock::pause(wanted.saturating_sub(age));
-    idle_since() == Some(since)
 }

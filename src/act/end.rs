@@ -10,7 +10,8 @@ use super::look;
 use crate::env::Env;
 use crate::model::front_matter::{OutcomeResult, Tokens};
 use crate::model::name::SessionName;
-use crate::model::session::{Lease, SessionRecord};
+use crate::model::queue::Place;
+use crate::model::session::{HOLD, Held, Lease, SessionRecord};
 use crate::model::task::{Attempt, AttemptResult, TaskRecord};
 use crate::sys::store::LogEntry;
 use crate::sys::{claude, clock, queue};
@@ -66,10 +67,10 @@ pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending
     let now = clock::now();
     let mut locked = env.store.lock()?;
     let Some(mut current) = env.store.session(&record.name)? else { return Ok(Went::Nowhere) };
-    let same = |l: &Lease| l.task == lease.task && l.attempt == lease.attempt;
-    if !current.lease.as_ref().is_some_and(same) {
+    let same = |l: &&Lease| l.task == lease.task && l.attempt == lease.attempt;
+    let Some(lease_now) = current.lease.clone().as_ref().filter(same).cloned() else {
         return Ok(Went::Nowhere);
-    }
+    };
     let mut task = env.store.task(&lease.task)?.unwrap_or_else(|| TaskRecord::new(lease.task.clone()));
     let before = task.clone();
     task.ended(Attempt {
@@ -81,6 +82,7 @@ pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending
         ended: now,
         result: ending.result,
         reason: ending.reason.to_owned(),
+        resumes: lease_now.resumes,
         counted: ending.counted,
     });
     if task != before {
@@ -130,17 +132,52 @@ fn note(env: &Env, ending: &Ending<'_>, session: &SessionName, lease: &Lease, we
     });
 }
 
+/// Gives a task back that was never sent, and leaves the session alone for a while. No try of it: the
+/// task has nothing to do with it.
+///
+/// # Errors
+/// If a step fails; the next run finds the lease and repeats it.
+pub fn give_back(env: &Env, record: &SessionRecord, lease: &Lease, why: &str) -> Result<()> {
+    let now = clock::now();
+    let mut locked = env.store.lock()?;
+    let Some(mut current) = env.store.session(&record.name)? else { return Ok(()) };
+    if !current.lease.as_ref().is_some_and(|l| l.task == lease.task && l.attempt == lease.attempt) {
+        return Ok(());
+    }
+    queue::give_back(&mut locked, &lease.project_path, &lease.task.id)?;
+    current.lease = None;
+    current.held = now.checked_add(HOLD).ok().map(|until| Held { why: why.to_owned(), until });
+    locked.write_session(&current)?;
+    queue::write_status(&mut locked, &lease.project_path, "idle", "", "", now);
+    drop(locked);
+    env.note(&LogEntry {
+        command: "dispatch",
+        what: "put a task back",
+        why,
+        session: Some(record.name.as_str()),
+        task: Some(lease.task.to_string()),
+        ..LogEntry::default()
+    });
+    Ok(())
+}
+
 /// Takes a lease away whose task lies where it does not count any more.
 ///
 /// # Errors
 /// If a step fails.
 pub fn drop_lease(env: &Env, record: &SessionRecord, lease: &Lease, why: &str, now: Timestamp) -> Result<()> {
-    env.store.lock()?.update_session(&record.name, |current| {
+    let mut locked = env.store.lock()?;
+    // Looked at again under the lock: a claim may have been between its lease and its rename.
+    if queue::place(&lease.project_path, &lease.task.id) == Some(Place::Claimed) {
+        return Ok(());
+    }
+    locked.update_session(&record.name, |current| {
         if current.lease.as_ref().is_some_and(|l| l.task == lease.task && l.attempt == lease.attempt) {
             current.lease = None;
             current.freed = Some(now);
         }
     })?;
+    drop(locked);
     env.note(&LogEntry {
         command: "watch",
         what: "freed a session",

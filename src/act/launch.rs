@@ -2,16 +2,19 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::look;
 use crate::config::Account;
 use crate::env::Env;
-use crate::error::{Mark, hinted};
+use crate::error::hinted;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::session::{ClientProcess, Kind, SessionRecord, State, StateNote};
 use crate::sys::process::ProcessId;
-use crate::sys::store::LogEntry;
+use crate::sys::store::{LogEntry, SessionLock};
 use crate::sys::tmux::{Pane, Tmux, TmuxError};
-use crate::sys::{atomic, claude, clock};
+use crate::sys::{atomic, claude, clock, events};
+use nix::sys::signal::Signal;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -56,7 +59,8 @@ pub(crate) fn tmux_error(e: TmuxError) -> anyhow::Error {
 ///
 /// # Errors
 /// If it is not installed, a client runs in the session already, or it ends at once.
-pub fn start(env: &Env, tmux: &Tmux, spec: &Spec) -> Result<ClientProcess> {
+pub fn start(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<ClientProcess> {
+    anyhow::ensure!(*held.name() == spec.session, "the lock is of session `{}`", held.name());
     let account = env
         .config
         .account(&spec.account)
@@ -67,17 +71,32 @@ pub fn start(env: &Env, tmux: &Tmux, spec: &Spec) -> Result<ClientProcess> {
         atomic::ensure_dir(dir)?; // a runtime folder is empty after each boot
     }
     tmux.ensure_server().map_err(tmux_error)?;
-    let old = tmux.snapshot().map_err(tmux_error)?.pane(&spec.session).cloned();
+    let record = env.store.session(&spec.session)?;
+    let old = tmux.snapshot().map_err(tmux_error)?.pane(&spec.session, None).cloned();
     if let Some(pane) = &old
         && !pane.dead
     {
-        return Err(anyhow!("a client runs in session `{}` already (pid {})", spec.session, pane.pid))
-            .hint(format!("claude-failover stop {}", spec.session));
+        let ours = claude::is_of_session(pane.pid, &spec.session, env.store.root());
+        return Err(tmux_error(TmuxError::Taken { session: spec.session.to_string(), pid: pane.pid, ours }));
     }
-    let program = intend(env, account, spec)?;
+    // No pane is no proof: it may be on another socket, or its session may have been renamed.
+    if let Some(process) = record.as_ref().and_then(|r| look::running(r, &clock::boot_id())) {
+        let (session, pid) = (spec.session.to_string(), process.pid);
+        return Err(tmux_error(TmuxError::Taken { session, pid, ours: true }));
+    }
+    let program = claude::prepare(&env.store, &env.config.client, account, &spec.cwd)?;
+    intend(env, spec)?;
     let pane = open(env, tmux, account, spec, &program, old)?;
     let process = ProcessId::of(pane.pid).filter(|_| !pane.dead);
     let Some(process) = process else { bail!(ended_at_once(tmux, &pane)) };
+    // tmux starts it elsewhere without a word where it cannot enter the directory. The process is
+    // there a moment before it has changed to it.
+    let wanted = spec.cwd.canonicalize().unwrap_or_else(|_| spec.cwd.clone());
+    let there = || process.cwd().is_none_or(|cwd| cwd == wanted).then_some(());
+    if clock::wait_for(Duration::from_secs(2), Duration::from_millis(1), there).is_none() {
+        let _ = process.signal(Signal::SIGTERM);
+        bail!("the client was not started in `{}`", spec.cwd.display());
+    }
     let client = ClientProcess {
         pid: process.pid,
         start: process.start,
@@ -100,31 +119,32 @@ pub fn start(env: &Env, tmux: &Tmux, spec: &Spec) -> Result<ClientProcess> {
     Ok(client)
 }
 
-/// Everything on disk that the client will find: home, overlay, and our own record of the intent.
-fn intend(env: &Env, account: &Account, spec: &Spec) -> Result<PathBuf> {
+/// Our own record of the intent, and the overlay that the client will find.
+fn intend(env: &Env, spec: &Spec) -> Result<()> {
     let mut locked = env.store.lock()?;
-    let program = claude::prepare(&env.config.client, &account.home, &spec.cwd)?;
     let overlay = claude::overlay_for(&env.store, &env.program, &spec.session);
     locked.write_overlay(&spec.session, &overlay)?;
     let mut record =
         env.store.session(&spec.session)?.unwrap_or_else(|| SessionRecord::new(spec.session.clone(), spec.kind));
-    if record.kind != spec.kind {
-        bail!("session `{}` is {:?} on disk and {:?} in the configuration", spec.session, record.kind, spec.kind);
-    }
+    // The configuration may have changed its owner since; its client is gone, or we were not here.
+    record.kind = spec.kind;
     record.cwd = Some(spec.cwd.clone());
     record.project.clone_from(&spec.project);
     record.account = Some(spec.account.clone());
     record.model.clone_from(&spec.model);
     record.conversation = Some(spec.conversation.clone());
     record.client = None;
+    events::rotate(&mut locked, &spec.session, &mut record.digest)?;
+    events::fold(&env.store, &spec.session, &mut record.digest)?;
+    record.launch_mark = record.digest.count;
     record.note = StateNote {
         state: State::Starting,
         since: clock::now(),
         source: "launch".to_owned(),
         evidence: vec![spec.why.clone()],
+        background: false,
     };
-    locked.write_session(&record)?;
-    Ok(program)
+    locked.write_session(&record)
 }
 
 fn open(

@@ -1,5 +1,6 @@
 //! A look at a session: its pane, its process, its client's state file, its events.
 
+use anyhow::Result;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use crate::env::Env;
 use crate::model::delivery::blocking_screen;
 use crate::model::event::ClientStatus;
-use crate::model::observe::{Observation, PaneFacts, PaneView, Patience, verdict};
-use crate::model::session::{ClientProcess, Phase, SessionRecord};
+use crate::model::observe::{Astray, Observation, PaneFacts, PaneView, Patience, verdict};
+use crate::model::session::{ClientProcess, Kind, Phase, SessionRecord};
 use crate::sys::process::ProcessId;
 use crate::sys::tmux::{Pane, Snapshot, Tmux, TmuxError};
 use crate::sys::{claude, clock, events};
@@ -17,7 +18,7 @@ use crate::sys::{claude, clock, events};
 #[derive(Debug)]
 pub struct Scene {
     /// The server's answer, or why there is none.
-    pub tmux: Result<Snapshot, TmuxError>,
+    pub tmux: std::result::Result<Snapshot, TmuxError>,
     /// This boot.
     pub boot_id: String,
     /// When it was asked.
@@ -34,7 +35,7 @@ impl Scene {
     /// The pane of a session, if tmux answered and has it.
     #[must_use]
     pub fn pane(&self, record: &SessionRecord) -> Option<&Pane> {
-        self.tmux.as_ref().ok()?.pane(&record.name)
+        self.tmux.as_ref().ok()?.pane(&record.name, record.client.as_ref().map(|c| c.pid))
     }
 }
 
@@ -45,6 +46,16 @@ pub fn account_home(env: &Env, record: &SessionRecord) -> Option<PathBuf> {
     env.config.account(account).map(|a| a.home.clone())
 }
 
+/// The transcript of a session's conversation, if it has one.
+///
+/// # Errors
+/// If that cannot be seen, which is not "there is none".
+pub fn transcript(env: &Env, record: &SessionRecord) -> Result<Option<PathBuf>> {
+    let Some(conversation) = record.conversation.as_deref() else { return Ok(None) };
+    let Some(home) = account_home(env, record) else { anyhow::bail!("its account is not known") };
+    claude::transcript(&home, record.digest.transcript.as_deref(), conversation)
+}
+
 /// Looks at a session and brings its record up to date; nothing is written.
 #[must_use]
 pub fn at(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord) -> (SessionRecord, Observation) {
@@ -52,8 +63,19 @@ pub fn at(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord) -> (Ses
     if let Err(e) = events::fold(&env.store, &record.name, &mut record.digest) {
         log::warn!("the events of `{}` cannot be read: {e:#}", record.name);
     }
-    let pane = pane_view(scene, &record);
-    let process = process(scene, &pane, &record);
+    if env.config.dedicated(&record.name).is_some() {
+        record.kind = Kind::Dedicated; // the operator has made it their own since
+    }
+    let mut pane = pane_view(scene, &record);
+    let mut process = process(scene, &pane, &record);
+    if let Some(found) = &process
+        && record.client.as_ref() != Some(found)
+        && !claude::is_of_session(found.pid, &record.name, env.store.root())
+    {
+        pane = PaneView::Foreign(found.pid);
+        process = None;
+    }
+    let astray = if process.is_none() { astray(scene, &record) } else { None };
     let home = account_home(env, &record);
     let file = process.as_ref().zip(home.as_ref()).and_then(|(p, home)| claude::state_file(home, p.pid, p.start));
     let unsettled = record.lease.as_ref().is_some_and(|l| l.phase != Phase::Confirmed);
@@ -73,13 +95,17 @@ pub fn at(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord) -> (Ses
     if process.is_some() && process != record.client {
         record.client.clone_from(&process);
     }
-    if let (Some(start), Some(client)) = (&record.digest.start, &record.client)
-        && start.at >= client.launched
+    if let Some(start) = &record.digest.start
+        && start.seq > record.launch_mark
         && record.digest.conversation.is_some()
     {
         record.conversation.clone_from(&record.digest.conversation);
     }
-    let seen = Observation { pane, process, file, screen };
+    let seen = Observation { pane, process, file, screen, astray };
+    // After a clock that went back the waits begin anew, instead of lasting until it has caught up.
+    for time in record.lease.iter_mut().flat_map(|l| [&mut l.since, &mut l.claimed]) {
+        *time = scene.now.min(*time);
+    }
     let patience = Patience {
         ready: env.config.client.ready_timeout,
         stall: record.stall_after(env.config.watch.stall_after),
@@ -96,7 +122,7 @@ fn pane_view(scene: &Scene, record: &SessionRecord) -> PaneView {
     if !snapshot.server {
         return PaneView::NoServer;
     }
-    let Some(pane) = snapshot.pane(&record.name) else { return PaneView::Missing };
+    let Some(pane) = scene.pane(record) else { return PaneView::Missing };
     PaneView::Present(PaneFacts {
         id: pane.id.as_str().to_owned(),
         pid: pane.pid,
@@ -118,6 +144,20 @@ fn process(scene: &Scene, pane: &PaneView, record: &SessionRecord) -> Option<Cli
     let launched =
         known.map(|c| c.launched).or_else(|| record.lease.as_ref().map(|l| l.since)).unwrap_or(scene.now);
     Some(ClientProcess { pid: id.pid, start: id.start, boot_id: scene.boot_id.clone(), launched })
+}
+
+/// The recorded client, if it lives and the session's pane does not show it.
+fn astray(scene: &Scene, record: &SessionRecord) -> Option<Astray> {
+    let process = running(record, &scene.boot_id)?;
+    let session = scene.tmux.as_ref().ok()?.pane_of(process.pid).map(|p| p.session.clone());
+    Some(Astray { pid: process.pid, session })
+}
+
+/// The recorded client of a session, if it still runs.
+#[must_use]
+pub fn running(record: &SessionRecord, boot_id: &str) -> Option<ProcessId> {
+    let client = record.client.as_ref().filter(|c| c.boot_id == boot_id)?;
+    Some(ProcessId { pid: client.pid, start: client.start }).filter(ProcessId::is_alive)
 }
 
 /// How long a person's last key keeps us from typing into a session that they are attached to.

@@ -8,13 +8,14 @@ use anyhow::{Result, bail};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
+use super::launch::tmux_error;
 use super::look;
 use crate::env::Env;
 use crate::model::event::ClientStatus;
 use crate::model::session::{PoolSession, SessionRecord, State};
 use crate::sys::process::ProcessId;
-use crate::sys::store::LogEntry;
-use crate::sys::tmux::{Key, Pane, PoolPane, Tmux};
+use crate::sys::store::{LogEntry, SessionLock};
+use crate::sys::tmux::{Key, Pane, PoolPane, Tmux, TmuxError};
 use crate::sys::{atomic, claude, clock};
 
 /// How a client ended.
@@ -32,24 +33,48 @@ pub enum Ended {
 /// else, the lease included.
 ///
 /// # Errors
-/// If tmux cannot be asked, or the process does not go away.
-pub fn stop(env: &Env, tmux: &Tmux, session: &PoolSession, record: &SessionRecord, why: &str) -> Result<Ended> {
-    let snapshot = tmux.snapshot().map_err(super::launch::tmux_error)?;
-    let pane = snapshot.pane(session.name());
-    let ended = match pane.filter(|p| !p.dead).and_then(|p| Some((p, ProcessId::of(p.pid)?))) {
-        Some((pane, process)) => end(env, tmux, session, record, pane, process)?,
-        None => Ended::NotRunning,
+/// If tmux cannot be asked, what runs in it is not ours, or the process does not go away.
+pub fn stop(
+    env: &Env,
+    tmux: &Tmux,
+    held: &SessionLock,
+    session: &PoolSession,
+    record: &SessionRecord,
+    why: &str,
+) -> Result<Ended> {
+    anyhow::ensure!(held.name() == session.name(), "the lock is of session `{}`", held.name());
+    let snapshot = tmux.snapshot().map_err(tmux_error)?;
+    let known = look::running(record, &clock::boot_id());
+    let pane = snapshot.pane(session.name(), known.map(|p| p.pid));
+    let process = pane.filter(|p| !p.dead).and_then(|p| ProcessId::of(p.pid));
+    if let Some(process) = process
+        && known != Some(process)
+        && !claude::is_of_session(process.pid, session.name(), env.store.root())
+    {
+        let session = session.name().to_string();
+        return Err(tmux_error(TmuxError::Taken { session, pid: process.pid, ours: false }));
+    }
+    // A client whose pane is elsewhere is ended by its pid alone.
+    let ended = match (process.or(known), process.and(pane)) {
+        (Some(process), pane) => end(env, tmux, session, record, pane, process)?,
+        (None, _) => Ended::NotRunning,
     };
     if pane.is_some() {
-        tmux.end_session(session).map_err(super::launch::tmux_error)?;
+        tmux.end_session(session).map_err(tmux_error)?;
     }
-    env.store.lock()?.update_session(session.name(), |record| {
+    let mut locked = env.store.lock()?;
+    if env.store.session(session.name()).is_err() {
+        log::warn!("the record of `{}` is damaged and stays as it is", session.name());
+        return Ok(ended);
+    }
+    locked.update_session(session.name(), |record| {
         record.client = None;
         record.note.state = State::Dead;
         record.note.since = clock::now();
         record.note.source = "stop".to_owned();
         record.note.evidence = vec![format!("ended: {why}")];
     })?;
+    drop(locked);
     env.note(&LogEntry {
         command: "stop",
         what: "ended a session",
@@ -65,7 +90,7 @@ fn end(
     tmux: &Tmux,
     session: &PoolSession,
     record: &SessionRecord,
-    pane: &Pane,
+    pane: Option<&Pane>,
     process: ProcessId,
 ) -> Result<Ended> {
     let started = process.descendants();
@@ -73,7 +98,7 @@ fn end(
     let status =
         || home.as_ref().and_then(|h| claude::state_file(h, process.pid, process.start)).map(|f| f.status);
     if status().is_some_and(|s| s != ClientStatus::Idle)
-        && let Some(pane) = PoolPane::new(session.clone(), pane)
+        && let Some(pane) = pane.and_then(|p| PoolPane::new(session.clone(), p))
     {
         if tmux.leave_mode(&pane).and_then(|()| tmux.press(&pane, Key::Escape)).is_err() {
             log::debug!("no Escape for `{}`", session.name());
@@ -86,6 +111,12 @@ fn end(
     let grace = env.config.client.stop_timeout.try_into().unwrap_or(Duration::from_secs(10));
     let mut ended = Ended::Gracefully;
     if !process.wait_gone(grace) {
+        // A refresh that began is waited for as long as it shows life.
+        let refreshing = || home.as_deref().is_some_and(claude::is_refreshing);
+        let over = || (!process.is_alive() || !refreshing()).then_some(());
+        if clock::wait_for(Duration::from_secs(90), Duration::from_millis(100), over).is_none() {
+            bail!("a client refreshes its login and is not killed: session `{}`", session.name());
+        }
         let _ = process.signal(Signal::SIGKILL);
         ended = Ended::Killed;
         if !process.wait_gone(Duration::from_secs(5)) {

@@ -1,23 +1,24 @@
 //! `dispatch`: hands waiting tasks to idle pool sessions.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use std::collections::BTreeMap;
 
-use crate::act::deliver::{self, Delivery};
+use crate::act::deliver::{self, Delivery, Wanted};
 use crate::act::end::{self, Ending};
 use crate::act::launch::{Spec, new_conversation};
 use crate::act::stop;
+use crate::config::Project;
 use crate::env::Env;
 use crate::error::{Exit, Mark, cause_of};
 use crate::model::dispatch::{Assignment, How, Plan, Slot, SlotUse, Snapshot, plan, slot_use};
-use crate::model::name::AccountName;
+use crate::model::name::{AccountName, TaskRef};
 use crate::model::observe::words;
-use crate::model::queue::{Place, dependencies};
+use crate::model::queue::{Place, ProjectQueue, dependencies};
 use crate::model::report::{Item, Report};
-use crate::model::session::{Kind, Lease, Phase, SessionRecord};
+use crate::model::session::{Kind, Lease, Phase, SessionRecord, State};
 use crate::model::task::{AttemptResult, TaskRecord};
 use crate::sys::lock::LockError;
-use crate::sys::store::{AccountRecord, LogEntry, Sessions};
+use crate::sys::store::{AccountRecord, LogEntry, SessionLock, Sessions};
 use crate::sys::tmux::{Tmux, TmuxError};
 use crate::sys::{atomic, clock, process, queue};
 use jiff::SignedDuration;
@@ -60,6 +61,7 @@ struct Gathered {
     plan: Plan,
     /// Leases that an earlier run left before delivering them.
     unsent: Vec<SessionRecord>,
+    queues: Vec<ProjectQueue>,
 }
 
 impl Gathered {
@@ -92,7 +94,7 @@ impl Gathered {
 /// # Errors
 /// If the state cannot be read.
 pub fn preview(env: &Env) -> Result<Option<Report>> {
-    Ok(gather_and_plan(env)?.map(|g| g.report(true)))
+    Ok(gather_and_plan(env, &BTreeMap::new())?.map(|g| g.report(true)))
 }
 
 fn idle_report() -> Report {
@@ -104,55 +106,108 @@ fn idle_report() -> Report {
 }
 
 fn summary(report: &Report) -> String {
-    let (done, waits) = (report.actions.iter().filter(|a| !a.failed).count(), report.waiting.len());
-    let failed = report.actions.len() - done;
+    let count = |verb: &str| report.actions.iter().filter(|a| a.verb == verb).count();
+    let failed = report.actions.iter().filter(|a| a.failed).count();
+    let waits = report.waiting.len();
     if report.actions.is_empty() && waits == 0 {
         return "nothing to do: no task waits".to_owned();
     }
-    let verb = if report.dry_run { "would dispatch" } else { "dispatched" };
-    let mut text = format!("{verb} {done} of {} tasks", done + failed + waits);
-    if failed > 0 {
-        text.push_str(&format!(", {failed} could not be delivered"));
+    if report.dry_run {
+        let would = report.actions.len();
+        return format!("would dispatch {would} of {} tasks", would + waits) + &part(waits, "wait");
     }
-    if waits > 0 {
-        text.push_str(&format!(", {waits} wait"));
-    }
-    text
+    let (done, unsettled, back) = (count(DISPATCHED), count(UNSETTLED), count(PUT_BACK));
+    // A task that was put back and then taken by another session, or waits again, is one task.
+    format!("dispatched {done} of {} tasks", done + unsettled + failed + waits)
+        + &part(unsettled, "not confirmed yet")
+        + &part(back, "put back")
+        + &part(failed, "could not be delivered")
+        + &part(waits, "wait")
 }
+
+fn part(count: usize, what: &str) -> String {
+    if count == 0 { String::new() } else { format!(", {count} {what}") }
+}
+
+/// What became of a delivery, as the report says it.
+const DISPATCHED: &str = "dispatched";
+const UNSETTLED: &str = "unsettled";
+const PUT_BACK: &str = "put back";
+const NOT_DISPATCHED: &str = "not dispatched";
+
+/// How often a run plans anew because a session turned out not to be free.
+const ROUNDS: usize = 3;
 
 /// One run under the run lock. `watch` calls it too when it has freed a session.
 ///
 /// # Errors
 /// If the state cannot be read, or there is no room to write it.
 pub fn cycle(env: &Env) -> Result<Report> {
-    let Some(gathered) = gather_and_plan(env)? else { return Ok(idle_report()) };
-    let waiting = gathered.plan.waits.iter().map(crate::model::dispatch::Wait::item).collect();
-    let mut report = Report { command: "dispatch".into(), waiting, ..Report::default() };
-    if !gathered.plan.assign.is_empty() || !gathered.unsent.is_empty() {
-        check_room(env)?;
-        let tmux = env.tmux();
-        env.store.lock()?.sweep();
+    let mut report = Report { command: "dispatch".into(), ..Report::default() };
+    let tmux = env.tmux();
+    let mut unusable = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let Some(gathered) = gather_and_plan(env, &unusable)? else {
+            if round == 0 {
+                return Ok(idle_report());
+            }
+            break;
+        };
+        settle_twins(env, &gathered.queues)?;
+        report.waiting = gathered.plan.waits.iter().map(crate::model::dispatch::Wait::item).collect();
         let mut jobs: Vec<Job> = gathered.unsent.into_iter().map(|r| Job::Unsent(Box::new(r))).collect();
         jobs.extend(gathered.plan.assign.into_iter().map(|a| Job::Assign(Box::new(a))));
+        if jobs.is_empty() {
+            break;
+        }
+        if round == 0 {
+            check_room(env)?;
+            env.store.lock()?.sweep();
+        }
+        let mut again = false;
         for batch in jobs.chunks(env.config.dispatch.ramp as usize) {
-            let items: Vec<Option<Item>> = std::thread::scope(|scope| {
-                let running: Vec<_> = batch.iter().map(|job| scope.spawn(|| carry_out(env, &tmux, job))).collect();
-                running
-                    .into_iter()
-                    .map(|r| {
-                        r.join()
-                            .unwrap_or_else(|_| Some(Item::failed("dispatch", "failed", "a delivery panicked")))
-                    })
-                    .collect()
-            });
-            report.actions.extend(items.into_iter().flatten());
+            for carried in carry_out_together(env, &tmux, batch) {
+                match carried {
+                    Carried::Nothing => {}
+                    Carried::Item(item) => {
+                        // A session that was not free is held now; the next plan takes another one.
+                        again |= item.verb == PUT_BACK;
+                        report.actions.push(item);
+                    }
+                    Carried::Unusable(task, why) => {
+                        again = true;
+                        unusable.insert(task, why);
+                    }
+                }
+            }
+        }
+        if !again {
+            break;
         }
     }
     report.summary = summary(&report);
     Ok(report)
 }
 
-fn gather_and_plan(env: &Env) -> Result<Option<Gathered>> {
+fn carry_out_together(env: &Env, tmux: &Tmux, jobs: &[Job]) -> Vec<Carried> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = jobs.iter().map(|job| scope.spawn(|| carry_out(env, tmux, job))).collect();
+        let panicked = |_| Carried::Item(Item::failed("dispatch", "failed", "a delivery panicked"));
+        running.into_iter().map(|r| r.join().unwrap_or_else(panicked)).collect()
+    })
+}
+
+/// What came of one job.
+enum Carried {
+    /// Somebody was faster, or works on the session.
+    Nothing,
+    /// Something to tell.
+    Item(Item),
+    /// The task cannot be used, as only the whole of its file could tell.
+    Unusable(TaskRef, String),
+}
+
+fn gather_and_plan(env: &Env, unusable: &BTreeMap<TaskRef, String>) -> Result<Option<Gathered>> {
     let sessions = env.store.sessions()?;
     let unsent: Vec<SessionRecord> = sessions
         .records
@@ -165,29 +220,61 @@ fn gather_and_plan(env: &Env) -> Result<Option<Gathered>> {
         return Ok(None);
     }
     let projects = queue::projects(&env.config);
-    let queues: Vec<_> = projects
-        .iter()
-        .filter(|p| queue::has_waiting(&p.path))
-        .map(|p| queue::read(p, env.config.dispatch.max_task_bytes, &env.zone))
-        .collect();
-    let places = queue::places(dependencies(&queues), &projects);
-    let blocked = blocked_accounts(env)?;
+    let waiting: Vec<_> = projects.iter().filter(|p| queue::has_waiting(&p.path)).cloned().collect();
+    let queues = read_all(env, &waiting);
+    let plan = plan_with(env, &sessions, &projects, &queues, unusable);
+    Ok(Some(Gathered { plan, unsent, queues }))
+}
+
+fn read_all(env: &Env, projects: &[Project]) -> Vec<ProjectQueue> {
+    projects.iter().map(|p| queue::read(p, env.config.dispatch.max_task_bytes, &env.zone)).collect()
+}
+
+/// All queues, and what a run would do with them: for `status`.
+#[must_use]
+pub fn plan_for(env: &Env, sessions: &Sessions, projects: &[Project]) -> (Vec<ProjectQueue>, Plan) {
+    let queues = read_all(env, projects);
+    let plan = plan_with(env, sessions, projects, &queues, &BTreeMap::new());
+    (queues, plan)
+}
+
+fn plan_with(
+    env: &Env,
+    sessions: &Sessions,
+    projects: &[Project],
+    queues: &[ProjectQueue],
+    unusable: &BTreeMap<TaskRef, String>,
+) -> Plan {
+    let places = queue::places(dependencies(queues), projects);
+    let (blocked, behind) = blocked_accounts(env);
     let client = &env.config.client;
-    let plan = plan(
+    plan(
         env.now,
         &Snapshot {
-            queues: &queues,
-            slots,
+            queues,
+            slots: slots(env, sessions),
             sessions: &sessions.records,
             places: &places,
+            accounts: env.config.accounts.iter().map(|a| &a.name).collect(),
             active: &env.config.active_account,
             blocked: &blocked,
+            unusable,
+            behind: behind.as_ref(),
             models: (client.model_critical.as_deref(), client.model.as_deref()),
             reuse: env.config.dispatch.reuse_sessions,
             max_attempts: env.config.dispatch.max_attempts,
         },
-    );
-    Ok(Some(Gathered { plan, unsent }))
+    )
+}
+
+/// Takes the second name away of a task that a claim without `renameat2` was killed on, half way.
+fn settle_twins(env: &Env, queues: &[ProjectQueue]) -> Result<()> {
+    for q in queues {
+        for id in q.claimed.iter().filter(|id| q.waiting.iter().any(|w| w.id == **id)) {
+            queue::settle_twin(&mut env.store.lock()?, &q.path, id)?;
+        }
+    }
+    Ok(())
 }
 
 fn slots(env: &Env, sessions: &Sessions) -> Vec<Slot> {
@@ -207,16 +294,27 @@ fn slots(env: &Env, sessions: &Sessions) -> Vec<Slot> {
         .collect()
 }
 
-fn blocked_accounts(env: &Env) -> Result<BTreeMap<AccountName, String>> {
-    let mut blocked = BTreeMap::new();
+/// Accounts that cannot be used now, and the task whose client last did not start.
+fn blocked_accounts(env: &Env) -> (BTreeMap<AccountName, String>, Option<TaskRef>) {
+    let (mut blocked, mut behind) = (BTreeMap::new(), None);
     let active = &env.config.active_account;
-    if let Some(record) = env.store.account(active)?
-        && let Some(until) = record.not_before.filter(|t| env.now < *t)
-    {
-        let pause = words(until.duration_since(env.now));
-        blocked.insert(active.clone(), format!("{}; next launch in {pause}", record.reason));
+    match env.store.account(active) {
+        Ok(record) => {
+            if let Some(record) = record {
+                // A clock that went back must not pause it for longer than ever was meant.
+                let left = record.not_before.map(|until| until.duration_since(env.now));
+                let longest = SignedDuration::from_secs(PAUSES[PAUSES.len() - 1]);
+                if let Some(left) = left.filter(|left| left.is_positive() && *left <= longest) {
+                    let reason = &record.reason;
+                    blocked.insert(active.clone(), format!("{reason}; next launch in {}", words(left)));
+                }
+                behind = record.failed_task;
+            }
+        }
+        // What cannot be read is not known to be usable.
+        Err(e) => drop(blocked.insert(active.clone(), crate::error::messages_of(&e).join(": "))),
     }
-    Ok(blocked)
+    (blocked, behind)
 }
 
 /// Refuses to begin what a full disk would leave half done.
@@ -238,49 +336,73 @@ enum Job {
     Unsent(Box<SessionRecord>),
 }
 
-fn carry_out(env: &Env, tmux: &Tmux, job: &Job) -> Option<Item> {
-    let (subject, done) = match job {
-        Job::Assign(a) => (
-            a.task.to_string(),
-            claim(env, a).and_then(|claimed| match claimed {
-                Some((record, lease)) => deliver(env, tmux, a, &record, &lease).map(Some),
-                None => Ok(None),
-            }),
-        ),
-        Job::Unsent(record) => (
-            record.lease.as_ref().map(|l| l.task.to_string()).unwrap_or_default(),
-            resume_unsent(env, tmux, record),
-        ),
+fn carry_out(env: &Env, tmux: &Tmux, job: &Job) -> Carried {
+    let (session, subject) = match job {
+        Job::Assign(a) => (&a.session, a.task.to_string()),
+        Job::Unsent(r) => (&r.name, r.lease.as_ref().map(|l| l.task.to_string()).unwrap_or_default()),
     };
-    match done {
-        Ok(item) => item,
-        Err(e) => {
-            let text = crate::error::messages_of(&e).join(": ");
-            let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
-            Some(Item::failed(subject, "not dispatched", text).hint(hint))
+    let held = match env.store.session_lock(session, "dispatch") {
+        Ok(held) => held,
+        Err(busy @ LockError::Busy { .. }) => {
+            log::info!("`{session}` is left alone: {busy}");
+            return Carried::Nothing;
         }
-    }
+        Err(LockError::Failed(e)) => return Carried::Item(Item::error(subject, NOT_DISPATCHED, &e)),
+    };
+    let done = match job {
+        Job::Assign(a) => claim(env, a).and_then(|claim| match claim {
+            Claim::Won(record, lease) => deliver(env, tmux, &held, a, &record, &lease).map(Carried::Item),
+            Claim::Lost => Ok(Carried::Nothing),
+            Claim::Unusable(why) => Ok(Carried::Unusable(a.task.clone(), why)),
+        }),
+        Job::Unsent(_) => resume_unsent(env, tmux, &held).map(|item| item.map_or(Carried::Nothing, Carried::Item)),
+    };
+    done.unwrap_or_else(|e| Carried::Item(Item::error(subject, NOT_DISPATCHED, &e)))
 }
 
-/// Claims a task for a session: the lease first, then the rename. `None` if somebody was faster.
-fn claim(env: &Env, a: &Assignment) -> Result<Option<(SessionRecord, Lease)>> {
+/// What came of trying to claim.
+enum Claim {
+    Won(Box<SessionRecord>, Lease),
+    /// Somebody was faster, or something has changed since the plan was made.
+    Lost,
+    Unusable(String),
+}
+
+/// Claims a task for a session: the lease first, then the rename.
+fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
     let mut locked = env.store.lock()?;
     let now = clock::now();
+    let sessions = env.store.sessions()?;
     let current = env.store.session(&a.session)?;
     if matches!(slot_use(current.as_ref(), now, env.config.dispatch.cooldown), SlotUse::Busy(_)) {
-        return Ok(None);
+        return Ok(Claim::Lost);
     }
     if queue::place(&a.project_path, &a.task.id) != Some(Place::Waiting) {
-        return Ok(None);
+        return Ok(Claim::Lost);
+    }
+    // Its file waits and a session still names it: a run that was killed while it gave the task back,
+    // and whose client nobody has looked at since. `watch` does.
+    if sessions.holder(&a.task).is_some() {
+        return Ok(Claim::Lost);
     }
     // The whole file this time: the plan has only seen its head.
     let path = queue::Paths::of(&a.project_path).waiting(&a.task.id);
     match queue::read_task(&path, env.config.dispatch.max_task_bytes) {
         Ok(Some(_)) => {}
-        Ok(None) => return Ok(None),
-        Err(fault) => bail!("{fault}: `{}`", path.display()),
+        Ok(None) => return Ok(Claim::Lost),
+        Err(fault) => return Ok(Claim::Unusable(fault.to_string())),
     }
-    let task = env.store.task(&a.task)?.unwrap_or_else(|| TaskRecord::new(a.task.clone()));
+    let task = match env.store.task(&a.task) {
+        Ok(task) => task.unwrap_or_else(|| TaskRecord::new(a.task.clone())),
+        Err(e) => return Ok(Claim::Unusable(crate::error::messages_of(&e).join(": "))),
+    };
+    // Given back by an agent whose turn has not ended: two would be at it.
+    if let Some(last) = task.attempts.last()
+        && last.session != a.session
+        && sessions.get(&last.session).is_some_and(SessionRecord::is_occupied)
+    {
+        return Ok(Claim::Lost);
+    }
     let mut record = current.unwrap_or_else(|| SessionRecord::new(a.session.clone(), Kind::Pool));
     let lease = Lease {
         task: a.task.clone(),
@@ -291,6 +413,9 @@ fn claim(env: &Env, a: &Assignment) -> Result<Option<(SessionRecord, Lease)>> {
         claimed: now,
         resumes: 0,
         nudges: 0,
+        nudged: None,
+        mark: 0,
+        transcript_from: 0,
         carry_on: false,
         stall_after_seconds: a.stall_after_seconds,
         max_attempts: a.max_attempts,
@@ -300,7 +425,7 @@ fn claim(env: &Env, a: &Assignment) -> Result<Option<(SessionRecord, Lease)>> {
     if let Err(e) = queue::claim(&mut locked, &a.project_path, &a.task.id) {
         record.lease = None;
         locked.write_session(&record)?;
-        return if atomic::is_gone(&e) || atomic::is_taken(&e) { Ok(None) } else { Err(e) };
+        return if atomic::is_gone(&e) || atomic::is_taken(&e) { Ok(Claim::Lost) } else { Err(e) };
     }
     queue::write_status(&mut locked, &a.project_path, "working", a.session.as_str(), a.task.id.as_str(), now);
     drop(locked);
@@ -312,23 +437,52 @@ fn claim(env: &Env, a: &Assignment) -> Result<Option<(SessionRecord, Lease)>> {
         task: Some(a.task.to_string()),
         ..LogEntry::default()
     });
-    Ok(Some((record, lease)))
+    Ok(Claim::Won(Box::new(record), lease))
 }
 
-fn deliver(env: &Env, tmux: &Tmux, a: &Assignment, record: &SessionRecord, lease: &Lease) -> Result<Item> {
-    let pool = record.as_pool().ok_or_else(|| anyhow!("session `{}` is not ours", record.name))?;
+fn deliver(
+    env: &Env,
+    tmux: &Tmux,
+    held: &SessionLock,
+    a: &Assignment,
+    record: &SessionRecord,
+    lease: &Lease,
+) -> Result<Item> {
+    let pool = env.pool(record).ok_or_else(|| anyhow!("session `{}` is not ours", record.name))?;
+    let spec = spec(a);
     let delivery = match a.how {
-        How::Type => deliver::type_in(env, tmux, &pool, record, lease),
-        How::Launch | How::Replace => {
-            let replaced = if a.how == How::Replace || record.client.is_some() {
-                stop::stop(env, tmux, &pool, record, "makes room for a task").map(|_| ())
-            } else {
-                Ok(())
-            };
-            replaced.and_then(|()| deliver::launch(env, tmux, &spec(a), lease))
-        }
+        How::Type => deliver::type_in(env, tmux, held, &pool, record, lease),
+        How::Replace => match deliver::free_pane(env, tmux, &pool, record, Wanted::IdleOrShell)? {
+            Ok(_) => stop::stop(env, tmux, held, &pool, record, "makes room for a task")
+                .and_then(|_| deliver::launch(env, tmux, held, &spec, lease)),
+            Err(why) => Ok(Delivery::Refused(why)),
+        },
+        How::Launch => deliver::launch(env, tmux, held, &spec, lease),
     };
-    conclude(env, a, record, lease, delivery)
+    match conclude(env, a, record, lease, delivery)? {
+        Concluded::Told(item) => Ok(item),
+        Concluded::Failed(error) => {
+            let now = env.store.session(&record.name)?;
+            // Past its intent it may have been started all the same: only a client that is proved gone
+            // gives its task back.
+            let may_run = now.is_some_and(|r| r.conversation.as_ref() == Some(&spec.conversation));
+            if may_run && let Err(e) = stop::stop(env, tmux, held, &pool, record, "its launch failed") {
+                deliver::enter(env, &record.name, lease, Phase::Unknown)?;
+                let why = format!("{}; {e}", crate::error::messages_of(&error).join(": "));
+                return Ok(Item::new(&a.task, UNSETTLED, why).hint(Some("`watch` settles it".to_owned())));
+            }
+            let (result, reason) = (AttemptResult::Returned, crate::error::messages_of(&error).join(": "));
+            let ending = Ending { result, reason: &reason, counted: false, retry: true, command: "dispatch" };
+            end::attempt(env, record, lease, &ending)?;
+            Err(error)
+        }
+    }
+}
+
+/// How a delivery ended.
+enum Concluded {
+    Told(Item),
+    Failed(anyhow::Error),
 }
 
 fn spec(a: &Assignment) -> Spec {
@@ -354,46 +508,55 @@ fn conclude(
     record: &SessionRecord,
     lease: &Lease,
     delivery: Result<Delivery>,
-) -> Result<Item> {
-    let back = |reason: &str| {
-        let ending =
-            Ending { result: AttemptResult::Returned, reason, counted: false, retry: true, command: "dispatch" };
-        end::attempt(env, record, lease, &ending)
-    };
+) -> Result<Concluded> {
+    let told = |item| Ok(Concluded::Told(item));
     match delivery {
         Ok(Delivery::Confirmed) => {
             if a.how != How::Type {
                 note_launch(env, &a.account, None)?;
             }
-            Ok(Item::new(&a.task, "dispatched", format!("`{}` has it (attempt {})", a.session, lease.attempt)))
+            told(Item::new(&a.task, DISPATCHED, format!("`{}` has it (attempt {})", a.session, lease.attempt)))
         }
         Ok(Delivery::Unsettled(why)) => {
             let why = format!("sent to `{}`, not confirmed yet: {why}", a.session);
-            Ok(Item::new(&a.task, "unsettled", why).hint(Some("`watch` settles it".to_owned())))
+            told(Item::new(&a.task, UNSETTLED, why).hint(Some("`watch` settles it".to_owned())))
         }
         Ok(Delivery::Refused(why)) => {
-            back(&why)?;
-            Ok(Item::new(&a.task, "put back", format!("`{}` could not take it: {why}", a.session)))
+            end::give_back(env, record, lease, &why)?;
+            told(Item::new(&a.task, PUT_BACK, format!("`{}` could not take it: {why}", a.session)))
         }
         Err(e) => {
             let reason = crate::error::messages_of(&e).join(": ");
-            // A fault of tmux says nothing about the account's client.
-            if a.how != How::Type && cause_of::<TmuxError>(&e).is_none() {
-                note_launch(env, &a.account, Some(&reason))?;
+            match cause_of::<TmuxError>(&e) {
+                Some(TmuxError::Taken { ours, .. }) => {
+                    end::give_back(env, record, lease, &reason)?;
+                    if *ours {
+                        // Left by a run that was killed: `watch` looks at it and takes it over.
+                        env.store.lock()?.update_session(&a.session, |r| r.note.state = State::Starting)?;
+                    }
+                    let why = format!("`{}` could not take it: {reason}", a.session);
+                    let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
+                    return told(Item::new(&a.task, PUT_BACK, why).hint(hint));
+                }
+                // A fault of tmux says nothing about the account's client.
+                Some(_) => {}
+                None if a.how == How::Type => {}
+                None => note_launch(env, &a.account, Some((&reason, &a.task)))?,
             }
-            back(&reason)?;
-            Err(e)
+            Ok(Concluded::Failed(e))
         }
     }
 }
+
+/// Pauses after the first, second … launch that failed, in seconds.
+const PAUSES: [i64; 5] = [15, 30, 60, 120, 300];
 
 /// Counts launches that did not get a client ready, so that a broken login or client does not eat
 /// the queue: a growing pause for the account, told in `status`.
 ///
 /// # Errors
 /// If the record cannot be written.
-pub fn note_launch(env: &Env, account: &AccountName, failed: Option<&str>) -> Result<()> {
-    const PAUSES: [i64; 5] = [15, 30, 60, 120, 300];
+pub fn note_launch(env: &Env, account: &AccountName, failed: Option<(&str, &TaskRef)>) -> Result<()> {
     let mut locked = env.store.lock()?;
     let old = env.store.account(account)?;
     let mut record = old.clone().unwrap_or_else(|| AccountRecord::new(account.clone()));
@@ -402,12 +565,14 @@ pub fn note_launch(env: &Env, account: &AccountName, failed: Option<&str>) -> Re
             record.failed_launches = 0;
             record.not_before = None;
             record.reason = String::new();
+            record.failed_task = None;
         }
-        Some(why) => {
+        Some((why, task)) => {
             let pause = PAUSES[(record.failed_launches as usize).min(PAUSES.len() - 1)];
             record.failed_launches += 1;
             record.not_before = clock::now().checked_add(SignedDuration::from_secs(pause)).ok();
             record.reason = why.to_owned();
+            record.failed_task = Some(task.clone());
         }
     }
     if old.as_ref() != Some(&record) && (failed.is_some() || old.is_some()) {
@@ -417,8 +582,9 @@ pub fn note_launch(env: &Env, account: &AccountName, failed: Option<&str>) -> Re
 }
 
 /// Carries on what an earlier run claimed and did not deliver: no key was sent for it.
-fn resume_unsent(env: &Env, tmux: &Tmux, record: &SessionRecord) -> Result<Option<Item>> {
-    let Some(lease) = &record.lease else { return Ok(None) };
+fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<Item>> {
+    let Some(record) = &env.store.session(held.name())? else { return Ok(None) };
+    let Some(lease) = record.lease.as_ref().filter(|l| l.phase == Phase::Claimed) else { return Ok(None) };
     match queue::place(&lease.project_path, &lease.task.id) {
         Some(Place::Claimed) => {}
         // Killed between the lease and the rename: the file decides.
@@ -437,17 +603,22 @@ fn resume_unsent(env: &Env, tmux: &Tmux, record: &SessionRecord) -> Result<Optio
     .and_then(|text| crate::model::front_matter::parse(&text, &lease.task.project, &lease.task.id, &env.zone).ok())
     .unwrap_or_default();
     let can_type = record.client.is_some() && record.cwd.as_deref() == Some(&*lease.project_path);
+    let how = match (can_type, record.client.is_some()) {
+        (true, _) => How::Type,
+        (false, true) => How::Replace,
+        (false, false) => How::Launch,
+    };
     let client = &env.config.client;
     let a = Assignment {
         task: lease.task.clone(),
         project_path: lease.project_path.clone(),
         session: record.name.clone(),
-        how: if can_type { How::Type } else { How::Launch },
+        how,
         account: env.config.active_account.clone(),
         model: header.model.clone().or_else(|| client.model.clone()),
         priority: header.priority,
         max_attempts: lease.max_attempts,
         stall_after_seconds: lease.stall_after_seconds,
     };
-    deliver(env, tmux, &a, record, lease).map(Some)
+    deliver(env, tmux, held, &a, record, lease).map(Some)
 }

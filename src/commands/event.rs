@@ -1,14 +1,13 @@
 //! `event`: what a hook of the client reports. Runs inside a session: fast, and it never fails it.
 
 use anyhow::Result;
-use std::io::Read;
 
 use crate::cli::Global;
 use crate::error::Exit;
 use crate::model::event::Event;
 use crate::model::name::SessionName;
 use crate::sys::store::Store;
-use crate::sys::{atomic, clock};
+use crate::sys::{atomic, clock, input};
 
 /// Record a hook event of the client (called by its hooks)
 #[derive(Debug, clap::Args)]
@@ -35,8 +34,7 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit> {
 fn record(global: &Global, args: &Args) -> Result<()> {
     let Some(dir) = &global.state_dir else { anyhow::bail!("no state directory") };
     let session = SessionName::new(args.session.as_str())?;
-    let mut input = Vec::new();
-    std::io::stdin().lock().take(MAX_INPUT).read_to_end(&mut input)?;
+    let Some(input) = input::read(MAX_INPUT) else { anyhow::bail!("the input does not end") };
     let value = serde_json::from_slice(&input)?;
     let event = Event::from_hook(&value, clock::now());
     let store = Store::at(dir);

@@ -5,9 +5,10 @@ use anyhow::{Result, anyhow};
 use crate::act::look::{self, Scene};
 use crate::env::{Env, local};
 use crate::error::{Exit, Mark};
-use crate::model::name::{SessionName, TaskId};
+use crate::model::name::SessionName;
 use crate::model::observe::{PaneView, words};
 use crate::model::queue::Place;
+use crate::model::session::{Lease, SessionRecord};
 use crate::sys::queue;
 
 /// Say why a task waits or what became of it, or why a session is thought to be what it is
@@ -52,28 +53,12 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
 }
 
 fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec<String>)> {
-    let (of_text, id) = match text.split_once(':') {
-        Some((project, id)) => (Some(project), id),
-        None => (None, text),
-    };
-    let id = TaskId::new(id).exit(Exit::Usage)?;
-    let wanted = of_text.or(given);
-    let projects = queue::projects(&env.config);
-    let found = projects.iter().filter(|p| wanted.is_none_or(|w| p.name.as_str() == w)).find_map(|p| {
-        match queue::place(&p.path, &id) {
-            None | Some(Place::Nowhere) => None,
-            Some(place) => Some((p, place)),
-        }
-    });
-    let Some((project, place)) = found else {
-        return Err(anyhow!("no task `{id}`{}", wanted.map(|w| format!(" in project `{w}`")).unwrap_or_default()))
-            .hint("`claude-failover task list --all` lists the tasks");
-    };
-    let task = crate::model::name::TaskRef { project: project.name.clone(), id: id.clone() };
+    let (project, task) = super::task::resolve(env, text, given)?;
+    let place = queue::place(&project.path, &task.id);
     let mut lines = Vec::new();
     let sessions = env.store.sessions()?;
     let state = match place {
-        Place::Waiting => {
+        Some(Place::Waiting) => {
             let report = super::dispatch::preview(env)?;
             match report {
                 None => lines.push("no pool session is idle".to_owned()),
@@ -82,7 +67,7 @@ fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec
                     let all = report.actions.iter().chain(&report.waiting);
                     lines.extend(all.filter(|i| i.subject == name).map(|i| {
                         let hint = i.hint.as_ref().map(|h| format!(" (hint: {h})")).unwrap_or_default();
-                        format!("{} {}{hint}", i.verb, i.reason)
+                        format!("{}: {}{hint}", i.verb, i.reason)
                     }));
                     if lines.is_empty() {
                         lines.push(
@@ -93,53 +78,56 @@ fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec
             }
             "waits"
         }
-        Place::Claimed => {
+        Some(Place::Claimed) => {
             match sessions.holder(&task).and_then(|h| Some((h, h.lease.as_ref()?))) {
-                Some((holder, lease)) => {
-                    let since = local(lease.claimed, &env.zone);
-                    lines.push(format!(
-                        "session `{}` has had it since {since}, attempt {}",
-                        holder.name, lease.attempt
-                    ));
-                    lines.push(format!(
-                        "delivery: {} since {}",
-                        lease.phase.as_str(),
-                        local(lease.since, &env.zone)
-                    ));
-                    lines.push(format!(
-                        "the session is {}: {}",
-                        holder.note.state,
-                        holder.note.evidence.join("; ")
-                    ));
-                    if lease.resumes > 0 {
-                        lines.push(format!("its conversation was resumed {} times", lease.resumes));
-                    }
-                }
-                None => lines.push(format!(
-                    "no session has it (hint: claude-failover task retry {id} --project {})",
-                    project.name
-                )),
+                Some((holder, lease)) => lines.extend(holder_lines(env, holder, lease)),
+                None => lines.push(match sessions.broken.first() {
+                    Some(broken) => format!("who has it cannot be told: {}", broken.error),
+                    None => format!(
+                        "no session has it (hint: claude-failover task retry {} --project {})",
+                        task.id, project.name
+                    ),
+                }),
             }
             "is claimed"
         }
-        Place::Done => "is done",
-        Place::Failed => "has failed",
-        Place::Nowhere => "is nowhere",
+        Some(Place::Done) => "is done",
+        Some(Place::Failed) => "has failed",
+        Some(Place::Nowhere) => return Err(super::task::unknown(&task)),
+        None => "cannot be seen",
     };
-    if let Some(record) = env.store.task(&task)? {
-        for a in &record.attempts {
-            lines.push(format!(
-                "attempt {} in `{}`, {} to {}: {}: {}",
-                a.number,
-                a.session,
-                local(a.started, &env.zone),
-                local(a.ended, &env.zone),
-                a.result,
-                a.reason
-            ));
-        }
+    match env.store.task(&task) {
+        Ok(record) => lines.extend(record.iter().flat_map(|r| &r.attempts).map(|a| {
+            let resumed = if a.resumes > 0 { format!(", resumed {}×", a.resumes) } else { String::new() };
+            let (from, to) = (local(a.started, &env.zone), local(a.ended, &env.zone));
+            format!("attempt {} in `{}`{resumed}, {from} to {to}: {}: {}", a.number, a.session, a.result, a.reason)
+        })),
+        Err(e) => lines.push(format!("its tries cannot be told: {}", crate::error::messages_of(&e).join(": "))),
     }
     Ok((format!("task `{task}` {state}"), lines))
+}
+
+/// The session that has a task, as it is now.
+fn holder_lines(env: &Env, holder: &SessionRecord, lease: &Lease) -> Vec<String> {
+    let tmux = env.tmux();
+    let now = look::at(env, &tmux, &Scene::of(&tmux), holder).0.note;
+    let mut lines = vec![
+        format!(
+            "session `{}` has had it since {}, attempt {}",
+            holder.name,
+            local(lease.claimed, &env.zone),
+            lease.attempt
+        ),
+        format!("delivery: {} since {}", lease.phase.as_str(), local(lease.since, &env.zone)),
+        format!("the session is {}: {}", now.state, now.evidence.join("; ")),
+    ];
+    if lease.resumes > 0 {
+        lines.push(format!("its conversation was resumed {}×", lease.resumes));
+    }
+    if lease.nudges > 0 {
+        lines.push(format!("it was told {}× to carry on", lease.nudges));
+    }
+    lines
 }
 
 fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)> {
@@ -151,13 +139,24 @@ fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)>
                 vec!["it is a free name of the pool".into()],
             ));
         }
+        if env.config.dedicated(name).is_some() {
+            let lines = vec![format!("hint: claude-failover launch {name}")];
+            return Ok((format!("session `{name}` was never launched"), lines));
+        }
         return Err(anyhow!("nothing is known of session `{name}`"))
             .hint("`claude-failover status` lists the sessions");
     };
     let tmux = env.tmux();
     let scene = Scene::of(&tmux);
     let (now, seen) = look::at(env, &tmux, &scene, &record);
+    if !record.is_live() && env.pool(&record).is_some() {
+        let mut lines = vec!["it is a free name of the pool".to_owned()];
+        lines.extend(record.held(env.now).map(|why| format!("left alone for a while: {why}")));
+        lines.extend(record.note.evidence.iter().map(|e| format!("last seen: {e}")));
+        return Ok((format!("no client runs in session `{name}`"), lines));
+    }
     let mut lines: Vec<String> = now.note.evidence.clone();
+    lines.extend(record.held(env.now).map(|why| format!("no task goes to it for a while: {why}")));
     lines.push(format!("decided by: {}", now.note.source));
     lines.push(match &seen.pane {
         PaneView::Present(p) => format!(
@@ -168,6 +167,7 @@ fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)>
             if p.in_mode { ", in copy mode" } else { "" },
             p.typed.map(|t| format!(", last key {} ago", words(env.now.duration_since(t)))).unwrap_or_default()
         ),
+        PaneView::Foreign(pid) => format!("tmux: a session that is not ours, pid {pid}"),
         PaneView::Missing => "tmux: no such session".into(),
         PaneView::NoServer => "tmux: no server".into(),
         PaneView::Unasked(e) => format!("tmux: {e}"),
@@ -189,5 +189,5 @@ fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)>
         lines.push(format!("the last `watch` said: {}", record.note.state));
     }
     let since = words(env.now.duration_since(now.note.since));
-    Ok((format!("session `{name}` is {} since {since}", now.note.state), lines))
+    Ok((format!("session `{name}` has been {} for {since}", now.note.state), lines))
 }

@@ -3,13 +3,14 @@
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::PathBuf;
 
-use crate::act::launch::{Spec, new_conversation, start};
+use crate::act::launch::{Spec, new_conversation, start, tmux_error};
 use crate::env::Env;
 use crate::error::{Exit, Mark};
 use crate::model::front_matter::is_model;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::report::{Item, Report};
 use crate::model::session::{Kind, SessionRecord};
+use crate::sys::tmux::TmuxError;
 use crate::sys::{claude, paths, queue};
 
 /// Start the client of a session
@@ -65,10 +66,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
             continue;
         }
         // One that does not start must not keep the others from starting.
-        report.actions.push(done.unwrap_or_else(|e| {
-            let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
-            Item::failed(name, "not launched", crate::error::messages_of(&e).join(": ")).hint(hint)
-        }));
+        report.actions.push(done.unwrap_or_else(|e| Item::error(name, "not launched", &e)));
     }
     env.out.report(&report);
     Ok(report.exit())
@@ -77,8 +75,18 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
 fn one(env: &Env, args: &Args, name: &SessionName, tmux: &crate::sys::tmux::Tmux) -> Result<Item> {
     let record = env.store.session(name)?;
     let spec = spec(env, args, name, record.as_ref())?;
-    let snapshot = tmux.snapshot().map_err(crate::act::launch::tmux_error)?;
-    if let Some(pane) = snapshot.pane(name).filter(|p| !p.dead) {
+    let snapshot = tmux.snapshot().map_err(tmux_error)?;
+    let known = record.as_ref().and_then(|r| r.client.as_ref()).map(|c| c.pid);
+    if let Some(pane) = snapshot.pane(name, known).filter(|p| !p.dead) {
+        if known != Some(pane.pid) && !claude::is_of_session(pane.pid, name, env.store.root()) {
+            let taken = TmuxError::Taken { session: name.to_string(), pid: pane.pid, ours: false };
+            return Err(tmux_error(taken));
+        }
+        let asked = args.prompt.is_some() || args.project.is_some() || args.resume.is_some();
+        if asked || args.new || args.model.is_some() || args.account.is_some() {
+            return Err(anyhow!("session `{name}` runs already (pid {}), and nothing was sent to it", pane.pid))
+                .hint(format!("claude-failover stop {name}, then launch it; or `task add` for work"));
+        }
         return Ok(Item::new(name, "runs already", format!("pid {}, in pane {}", pane.pid, pane.id.as_str())));
     }
     if let Some(lease) = record.as_ref().and_then(|r| r.lease.as_ref()) {
@@ -90,7 +98,8 @@ fn one(env: &Env, args: &Args, name: &SessionName, tmux: &crate::sys::tmux::Tmux
     if args.dry_run {
         return Ok(Item::new(name, "would launch", why));
     }
-    let client = start(env, tmux, &spec)?;
+    let held = env.store.wait_session_lock(name, "launch")?;
+    let client = start(env, tmux, &held, &spec)?;
     if spec.prompt.is_none() {
         env.store.lock()?.update_session(name, |r| {
             r.revivals = 0;

@@ -4,14 +4,18 @@ use anstyle::Style;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::dispatch;
 use crate::act::look::{self, Scene};
 use crate::env::{Env, local, short};
 use crate::error::Exit;
+use crate::model::dispatch::{Plan, Wait};
 use crate::model::observe::words;
 use crate::model::queue::ProjectQueue;
+use crate::model::report::Report;
 use crate::model::session::{Kind, SessionRecord, State};
 use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, cut, styled, table};
 use crate::sys::queue;
+use crate::sys::store::{Broken, Sessions};
 
 /// Show sessions, queues and what needs a person
 ///
@@ -44,15 +48,25 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     }
     let records = if args.cached { sessions.records.clone() } else { fresh(env, &sessions.records, &mut needs) };
     let projects = queue::projects(&env.config);
-    let queues: Vec<ProjectQueue> =
-        projects.iter().map(|p| queue::read(p, env.config.dispatch.max_task_bytes, &env.zone)).collect();
+    let now = Sessions { records, broken: sessions.broken };
+    let (queues, plan) = dispatch::plan_for(env, &now, &projects);
+    let records = now.records;
     for absent in &env.config.absent {
         let hint = Some("bring it back, or take it out of the configuration".to_owned());
         needs.push(Need { subject: "configuration".into(), what: absent.clone(), hint });
     }
     needs_of_sessions(env, &records, &mut needs);
-    needs_of_queues(&queues, &records, &mut needs);
-    let account = env.store.account(&env.config.active_account)?;
+    needs_of_queues(&queues, &records, &now.broken, &plan, &mut needs);
+    needs_of_runs(env, &records, &queues, &mut needs);
+    let account = match env.store.account(&env.config.active_account) {
+        Ok(account) => account,
+        Err(e) => {
+            let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
+            let subject = format!("account {}", env.config.active_account);
+            needs.push(Need { subject, what: crate::error::messages_of(&e).join(": "), hint });
+            None
+        }
+    };
     if let Some(account) = &account
         && account.failed_launches > 0
     {
@@ -60,11 +74,11 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         needs.push(Need { subject: format!("account {}", account.name), what, hint: None });
     }
     if env.out.json {
-        env.out.object(&json(env, &records, &queues, &projects, &needs));
+        env.out.object(&json(env, &records, &queues, &projects, &needs, &plan));
     } else if env.out.quiet {
         env.out.text(&needs.len().to_string());
     } else {
-        env.out.text(&text(env, &records, &queues, &projects, &needs));
+        env.out.text(&text(env, &records, &queues, &projects, &needs, &plan));
     }
     Ok(Exit::Done)
 }
@@ -92,13 +106,24 @@ fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>
     for r in records {
         let why = r.note.evidence.last().cloned().unwrap_or_default();
         let needs_person = match r.note.state {
-            State::Waiting | State::Stalled => true,
-            State::Unknown => r.client.is_some(),
-            State::Dead => r.kind == Kind::Dedicated && r.client.is_some(),
+            State::Waiting | State::Stalled | State::Limited => true,
+            State::Unknown => r.is_live(),
+            State::Dead if r.kind == Kind::Dedicated => env.config.dedicated(&r.name).is_some(),
+            // `watch` brings it back at once; one that stays dead cannot come back by itself.
+            State::Dead => r.lease.is_some() && env.now.duration_since(r.note.since).as_mins() >= 2,
             _ => false,
+        };
+        let hint = match r.note.state {
+            State::Dead if r.kind == Kind::Dedicated => Some(format!("claude-failover launch {}", r.name)),
+            State::Dead => Some(format!("claude-failover stop {}", r.name)),
+            State::Unknown => Some(format!("claude-failover explain session {}", r.name)),
+            _ => attach(&r.name),
         };
         if needs_person {
             let what = format!("{}: {why}", r.note.state);
+            needs.push(Need { subject: r.name.to_string(), what, hint });
+        } else if let Some(why) = r.held(env.now) {
+            let what = format!("left alone: {why}");
             needs.push(Need { subject: r.name.to_string(), what, hint: attach(&r.name) });
         }
     }
@@ -110,38 +135,53 @@ fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>
     }
 }
 
-fn needs_of_queues(queues: &[ProjectQueue], records: &[SessionRecord], needs: &mut Vec<Need>) {
-    for q in queues {
+fn needs_of_queues(
+    queues: &[ProjectQueue],
+    records: &[SessionRecord],
+    broken: &[Broken],
+    plan: &Plan,
+    needs: &mut Vec<Need>,
+) {
+    for wait in plan.waits.iter().filter(|w| w.needs_person) {
         // A project that is gone stands among the directories of the configuration that are gone.
-        if let Some(fault) = q.unreadable.as_ref().filter(|_| q.path.is_dir()) {
-            needs.push(Need { subject: q.project.to_string(), what: fault.to_string(), hint: fault.hint.clone() });
+        if queues.iter().any(|q| q.project.as_str() == wait.subject && !q.path.is_dir()) {
+            continue;
         }
-        for (name, fault) in &q.refused {
-            needs.push(Need {
-                subject: format!("{}: {name}", q.project),
-                what: fault.to_string(),
-                hint: fault.hint.clone(),
-            });
-        }
-        for w in &q.waiting {
-            if let Err(fault) = &w.header {
-                let subject = format!("{}:{}", q.project, w.id);
-                needs.push(Need { subject, what: fault.to_string(), hint: fault.hint.clone() });
-            }
-        }
+        let (subject, what) = (wait.subject.clone(), wait.reason.clone());
+        needs.push(Need { subject, what, hint: wait.hint.clone() });
+    }
+    for q in queues {
         for id in &q.claimed {
             let held = records
                 .iter()
                 .filter_map(|r| r.lease.as_ref())
                 .any(|l| l.task.project == q.project && l.task.id == *id);
-            if !held {
-                let hint = Some(format!("claude-failover task retry {id} --project {}", q.project));
-                needs.push(Need {
-                    subject: format!("{}:{id}", q.project),
-                    what: "claimed, but no session has it".into(),
-                    hint,
-                });
-            }
+            let (what, hint) = match broken.first() {
+                _ if held => continue,
+                // A hint to queue it again would let it run twice, if that session is at it.
+                Some(broken) => {
+                    (format!("claimed, and the record of `{}` that may have it is damaged", broken.name), None)
+                }
+                None => {
+                    let hint = format!("claude-failover task retry {id} --project {}", q.project);
+                    ("claimed, but no session has it".to_owned(), Some(hint))
+                }
+            };
+            needs.push(Need { subject: format!("{}:{id}", q.project), what, hint });
+        }
+    }
+}
+
+/// Whether anything looks after all this: the first question at night.
+fn needs_of_runs(env: &Env, records: &[SessionRecord], queues: &[ProjectQueue], needs: &mut Vec<Need>) {
+    let busy = records.iter().any(|r| r.client.is_some());
+    let waiting = queues.iter().any(|q| !q.waiting.is_empty());
+    for (command, wanted) in [("watch", busy), ("dispatch", waiting)] {
+        let age = env.store.last_run(command).map(|at| env.now.duration_since(at));
+        if wanted && age.is_some_and(|age| age.as_mins() >= 15) {
+            let what = format!("has not run for {}", age.map(words).unwrap_or_default());
+            let hint = Some(format!("look at its timer, or run `claude-failover {command}`"));
+            needs.push(Need { subject: command.to_owned(), what, hint });
         }
     }
 }
@@ -157,6 +197,7 @@ fn json(
     queues: &[ProjectQueue],
     projects: &[crate::config::Project],
     needs: &[Need],
+    plan: &Plan,
 ) -> serde_json::Value {
     let sessions: Vec<_> = records
         .iter()
@@ -182,7 +223,9 @@ fn json(
     serde_json::json!({
         "version": 1, "at": env.now, "active_account": env.config.active_account,
         "sessions": sessions, "projects": queues, "needs_person": needs,
-        "pool": { "max": env.config.pool.max, "running": records.iter().filter(|r| r.kind == Kind::Pool && r.client.is_some()).count() },
+        "waiting": plan.waits.iter().map(crate::model::dispatch::Wait::item).collect::<Vec<_>>(),
+        "last_run": { "dispatch": env.store.last_run("dispatch"), "watch": env.store.last_run("watch") },
+        "pool": { "max": env.config.pool.max, "running": running(records) },
     })
 }
 
@@ -203,6 +246,7 @@ fn text(
     queues: &[ProjectQueue],
     projects: &[crate::config::Project],
     needs: &[Need],
+    plan: &Plan,
 ) -> String {
     let mut out = String::new();
     if !needs.is_empty() {
@@ -248,28 +292,50 @@ fn text(
             _ => Style::new(),
         }));
     }
-    let running = records.iter().filter(|r| r.kind == Kind::Pool && r.client.is_some()).count();
+    let running = running(records);
     let max = env.config.pool.max;
     out.push_str(&format!(
         "pool: {running} of {max} sessions run, new ones on account `{}`\n\n",
         env.config.active_account
     ));
     let mut rows = vec![["PROJECT", "WAITING", "CLAIMED", "DONE", "FAILED"].map(str::to_owned).to_vec()];
+    let mut quiet = 0;
     for (q, p) in queues.iter().zip(projects) {
-        rows.push(vec![
-            q.project.to_string(),
-            q.waiting.len().to_string(),
-            q.claimed.len().to_string(),
-            ended(p, "done").to_string(),
-            ended(p, "failed").to_string(),
-        ]);
+        let counts = [q.waiting.len(), q.claimed.len(), ended(p, "done"), ended(p, "failed")];
+        // Two hundred projects in which nothing is to be done are one line.
+        if queues.len() > 20 && counts[0] + counts[1] == 0 {
+            quiet += 1;
+            continue;
+        }
+        rows.push(std::iter::once(q.project.to_string()).chain(counts.map(|n| n.to_string())).collect());
     }
     if rows.len() > 1 {
         out.push_str(&table(&rows, &|r, _| if r == 0 { STRONG } else { Style::new() }));
-    } else {
+    }
+    if quiet > 0 {
+        out.push_str(&format!("{quiet} more projects with nothing to do\n"));
+    } else if rows.len() == 1 {
         out.push_str("no projects\n");
     }
-    out.push_str(&styled(FAINT, local(env.now, &env.zone)));
+    let reasons = Report { waiting: plan.waits.iter().map(Wait::item).collect(), ..Report::default() };
+    for alike in reasons.alike() {
+        if let Some(first) = alike.first().filter(|i| i.verb == "waits") {
+            let tasks = if alike.len() == 1 { first.subject.clone() } else { format!("{} tasks", alike.len()) };
+            out.push_str(&format!("{}\n", styled(FAINT, format!("{tasks}: {}", first.reason))));
+        }
+    }
+    let ran = |command: &str| match env.store.last_run(command) {
+        Some(at) => format!("{command} ran {} ago", words(env.now.duration_since(at))),
+        None => format!("{command} has never run"),
+    };
+    let foot = format!("{} · {} · {}", local(env.now, &env.zone), ran("dispatch"), ran("watch"));
+    out.push_str(&styled(FAINT, foot));
     out.push('\n');
     out
+}
+
+/// Pool sessions whose client lives, as far as we know.
+fn running(records: &[SessionRecord]) -> usize {
+    let lives = |r: &&SessionRecord| r.kind == Kind::Pool && r.client.is_some() && r.note.state != State::Dead;
+    records.iter().filter(lives).count()
 }

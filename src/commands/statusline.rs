@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use std::io::Read;
 
 use crate::cli::Global;
 use crate::error::Exit;
 use crate::model::name::SessionName;
 use crate::output::Output;
-use crate::sys::atomic;
 use crate::sys::store::Store;
+use crate::sys::{atomic, input};
 
 /// Record the client's status line and print one (called by the client)
 #[derive(Debug, clap::Args)]
@@ -24,8 +23,7 @@ pub struct Args {
 /// # Errors
 /// None.
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
-    let mut input = Vec::new();
-    let _ = std::io::stdin().lock().take(1 << 20).read_to_end(&mut input);
+    let input = input::read(1 << 20).unwrap_or_default();
     let value: Value = serde_json::from_slice(&input).unwrap_or_default();
     Output::default().text(&line(&args.session, &value));
     if let (Some(dir), Ok(session)) = (&global.state_dir, SessionName::new(args.session.as_str()))

@@ -13,7 +13,7 @@ use crate::model::front_matter::{self, Header, Outcome, OutcomeResult, Priority}
 use crate::model::name::{TaskId, TaskRef};
 use crate::model::queue::Place;
 use crate::model::session::SessionRecord;
-use crate::model::task::AttemptResult;
+use crate::model::task::{AttemptResult, TaskRecord};
 use crate::output::{FAINT, STRONG, cut, table};
 use crate::sys::queue::{End, Paths};
 use crate::sys::store::LogEntry;
@@ -30,11 +30,17 @@ pub struct Args {
 enum Verb {
     Add(Add),
     List(List),
+    /// Print a task and what became of its tries
     Show(Which),
-    Done(Which),
+    /// Say that a task is done
+    ///
+    /// The agent that has it is told to do so. Said by a person, its session goes on with its turn.
+    Done(Change),
     Fail(Fail),
-    Retry(Which),
-    Cancel(Which),
+    /// Queue a task again: one that is done, has failed, or was claimed by nobody
+    Retry(Change),
+    /// Take a task out of the queue for good, and end the session that has it
+    Cancel(Change),
 }
 
 /// Queue a task
@@ -90,23 +96,30 @@ struct List {
     all: bool,
 }
 
-/// A task and what to do with it
 #[derive(Debug, clap::Args)]
 struct Which {
     /// The task: `id` or `project:id`
     task: String,
     #[command(flatten)]
     project: InProject,
+}
+
+#[derive(Debug, clap::Args)]
+struct Change {
+    #[command(flatten)]
+    which: Which,
     /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 /// Give a task up
+///
+/// Said by a person, the client of the session that has it is ended.
 #[derive(Debug, clap::Args)]
 struct Fail {
     #[command(flatten)]
-    which: Which,
+    change: Change,
     /// Why
     #[arg(long)]
     reason: Option<String>,
@@ -124,10 +137,13 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         Verb::Add(add_args) => add(env, add_args),
         Verb::List(list_args) => list(env, list_args),
         Verb::Show(which) => show(env, which),
-        Verb::Done(which) => settle(env, which, AttemptResult::Done, "said to be done", false),
+        Verb::Done(change) => settle(env, change, AttemptResult::Done, "said to be done", false),
         Verb::Fail(fail) => {
             let reason = fail.reason.as_deref().unwrap_or("said to have failed");
-            settle(env, &fail.which, AttemptResult::Failed, reason, fail.again)
+            if !fail.change.dry_run {
+                end_holder(env, &fail.change.which, "its task was given up")?;
+            }
+            settle(env, &fail.change, AttemptResult::Failed, reason, fail.again)
         }
         Verb::Retry(which) => retry(env, which),
         Verb::Cancel(which) => cancel(env, which),
@@ -160,15 +176,32 @@ fn project(env: &Env, given: Option<&str>) -> Result<Project> {
         .hint("name the project with `--project`")
 }
 
-fn resolve(env: &Env, which: &Which) -> Result<(Project, TaskRef)> {
-    let given = match which.task.split_once(':') {
+impl Which {
+    fn resolve(&self, env: &Env) -> Result<(Project, TaskRef)> {
+        resolve(env, &self.task, self.project.project.as_deref())
+    }
+}
+
+/// The task that a person means by `id`, `id.md` or `project:id`.
+///
+/// # Errors
+/// If its project is unknown, or several projects have such a task.
+pub fn resolve(env: &Env, text: &str, given: Option<&str>) -> Result<(Project, TaskRef)> {
+    let given = match text.split_once(':') {
         Some((name, _)) => Some(name.to_owned()),
-        None => which.project.project.clone(),
+        None => given.map(str::to_owned),
     };
-    let bare = which.task.split(':').next_back().unwrap_or_default();
+    let bare = text.split(':').next_back().unwrap_or_default();
     let id = TaskId::new(bare.strip_suffix(".md").unwrap_or(bare)).exit(Exit::Usage)?;
-    // An id alone is enough where only one project has it.
-    if given.is_none() && project(env, None).is_err() {
+    // An id alone is enough where only one project has it; the one around us goes first.
+    let here = project(env, None)
+        .ok()
+        .filter(|p| given.is_none() && !matches!(queue::place(&p.path, &id), None | Some(Place::Nowhere)));
+    if let Some(here) = here {
+        let task = TaskRef { project: here.name.clone(), id };
+        return Ok((here, task));
+    }
+    if given.is_none() {
         let all = queue::projects(&env.config);
         let found: Vec<&Project> =
             all.iter().filter(|p| !matches!(queue::place(&p.path, &id), None | Some(Place::Nowhere))).collect();
@@ -382,7 +415,7 @@ fn rows_of(env: &Env, project: &Project, sessions: &[SessionRecord], all: bool, 
 }
 
 fn show(env: &Env, which: &Which) -> Result<Exit> {
-    let (project, task) = resolve(env, which)?;
+    let (project, task) = which.resolve(env)?;
     let paths = Paths::of(&project.path);
     let place = queue::place(&project.path, &task.id);
     let (path, state) = match place {
@@ -425,16 +458,24 @@ fn show(env: &Env, which: &Which) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn unknown(task: &TaskRef) -> anyhow::Error {
+/// The error for a task that lies nowhere.
+#[must_use]
+pub fn unknown(task: &TaskRef) -> anyhow::Error {
     let error = anyhow!("no task `{}` in project `{}`", task.id, task.project);
     hinted(error, format!("claude-failover task list --all --project {}", task.project))
 }
 
 /// Ends a task by word of mouth: through the session that has it, or where it lies.
-fn settle(env: &Env, which: &Which, result: AttemptResult, reason: &str, again: bool) -> Result<Exit> {
-    let (project, task) = resolve(env, which)?;
+fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, again: bool) -> Result<Exit> {
+    let (project, task) = change.which.resolve(env)?;
     let sessions = env.store.sessions()?;
-    if which.dry_run {
+    if let (Some(agent), Some(holder)) = (own_session(env), sessions.holder(&task))
+        && agent != holder.name.as_str()
+    {
+        // An agent of an earlier try must not end the one that another session is at.
+        return Err(anyhow!("session `{agent}` does not have task `{task}` any more, `{}` has", holder.name));
+    }
+    if change.dry_run {
         env.out.text(&format!("would settle {task}: {result}: {reason}"));
         return Ok(Exit::Done);
     }
@@ -449,8 +490,12 @@ fn settle(env: &Env, which: &Which, result: AttemptResult, reason: &str, again: 
         match queue::place(&project.path, &task.id) {
             Some(Place::Done) if end == End::Done => "done",
             Some(Place::Failed) if end == End::Failed => "failed",
+            Some(Place::Done) => return Err(anyhow!("done already: task `{task}`")).hint(retry_hint(&task)),
+            Some(Place::Failed) => return Err(anyhow!("given up already: task `{task}`")).hint(retry_hint(&task)),
             Some(Place::Waiting | Place::Claimed) => {
-                let outcome = by_hand(result, reason);
+                // The record may be damaged; the word of a person still counts.
+                let record = env.store.task(&task).ok().flatten();
+                let outcome = by_hand(result, reason, record.as_ref());
                 let mut locked = env.store.lock()?;
                 let max = env.config.dispatch.max_task_bytes;
                 queue::finish(&mut locked, &project.path, &task.id, end, Some(&outcome), max)?;
@@ -463,14 +508,25 @@ fn settle(env: &Env, which: &Which, result: AttemptResult, reason: &str, again: 
     Ok(Exit::Done)
 }
 
-/// The outcome of a task that no session had.
-fn by_hand(result: AttemptResult, reason: &str) -> Outcome {
+fn retry_hint(task: &TaskRef) -> String {
+    format!("claude-failover task retry {} --project {}", task.id, task.project)
+}
+
+/// The session from within which we are called, if an agent calls us.
+fn own_session(env: &Env) -> Option<String> {
+    let state = paths::var("CLAUDE_FAILOVER_STATE_DIR")?;
+    let session = paths::var("CLAUDE_FAILOVER_SESSION")?.into_string().ok()?;
+    (state == env.store.root().as_os_str()).then_some(session)
+}
+
+/// The outcome of a task that no session has now, with the tries that it had.
+fn by_hand(result: AttemptResult, reason: &str, record: Option<&TaskRecord>) -> Outcome {
     Outcome {
         result: if result == AttemptResult::Done { OutcomeResult::Done } else { OutcomeResult::Failed },
         reason: reason.to_owned(),
         finished: clock::now(),
         duration_seconds: 0,
-        attempts: Vec::new(),
+        attempts: record.map(TaskRecord::notes).unwrap_or_default(),
         accounts: Vec::new(),
         conversation: None,
         tokens: None,
@@ -486,14 +542,21 @@ fn said(env: &Env, task: &TaskRef, went: &str) {
     }
 }
 
-fn retry(env: &Env, which: &Which) -> Result<Exit> {
-    let (project, task) = resolve(env, which)?;
+fn retry(env: &Env, change: &Change) -> Result<Exit> {
+    let (project, task) = change.which.resolve(env)?;
     let sessions = env.store.sessions()?;
+    if let Some(broken) = sessions.broken.first()
+        && queue::place(&project.path, &task.id) == Some(Place::Claimed)
+    {
+        // Queued again it would run twice, if that very session is at it.
+        return Err(anyhow!("it cannot be told who has task `{task}`: {}", broken.error))
+            .hint(format!("`claude-failover stop {0}` ends its client; then move its record away", broken.name));
+    }
     if let Some(holder) = sessions.holder(&task) {
         return Err(anyhow!("session `{}` has task `{task}`", holder.name))
             .hint(format!("claude-failover stop {}", holder.name));
     }
-    if which.dry_run {
+    if change.dry_run {
         env.out.text(&format!("would queue {task} again"));
         return Ok(Exit::Done);
     }
@@ -528,15 +591,25 @@ fn note(env: &Env, task: &TaskRef, what: &str) {
     });
 }
 
-/// Takes a task out of the queue for good: to `failed/`, its session interrupted.
-fn cancel(env: &Env, which: &Which) -> Result<Exit> {
-    let (_, task) = resolve(env, which)?;
-    let sessions = env.store.sessions()?;
-    if let Some(holder) = sessions.holder(&task)
-        && !which.dry_run
-        && let Some(pool) = holder.as_pool()
-    {
-        stop::stop(env, &env.tmux(), &pool, holder, "its task was cancelled")?;
+/// Takes a task out of the queue for good: to `failed/`, its session ended.
+fn cancel(env: &Env, change: &Change) -> Result<Exit> {
+    if !change.dry_run {
+        end_holder(env, &change.which, "its task was cancelled")?;
     }
-    settle(env, which, AttemptResult::Failed, "cancelled", false)
+    settle(env, change, AttemptResult::Failed, "cancelled", false)
+}
+
+/// Ends the client of the session that has a task, unless it is the very one that calls us.
+fn end_holder(env: &Env, which: &Which, why: &str) -> Result<()> {
+    let (_, task) = which.resolve(env)?;
+    let sessions = env.store.sessions()?;
+    let Some(holder) = sessions.holder(&task).filter(|_| own_session(env).is_none()) else { return Ok(()) };
+    let Some(pool) = env.pool(holder) else { return Ok(()) };
+    let held = env.store.wait_session_lock(&holder.name, "task")?;
+    // Whoever had the lock may have ended the try.
+    let Some(record) = env.store.session(&holder.name)? else { return Ok(()) };
+    if record.lease.as_ref().is_some_and(|l| l.task == task) {
+        stop::stop(env, &env.tmux(), &held, &pool, &record, why)?;
+    }
+    Ok(())
 }

@@ -12,13 +12,14 @@ use crate::act::stop;
 use crate::env::Env;
 use crate::error::Exit;
 use crate::model::delivery::composer;
+use crate::model::name::SessionName;
 use crate::model::observe::Observation;
 use crate::model::report::{Item, Report};
 use crate::model::session::{Kind, Lease, Phase, SessionRecord, State};
 use crate::model::task::AttemptResult;
 use crate::model::watch::{Facts, Step, revival_pause, step};
 use crate::sys::lock::LockError;
-use crate::sys::store::LogEntry;
+use crate::sys::store::{LogEntry, SessionLock};
 use crate::sys::tmux::Tmux;
 use crate::sys::{atomic, claude, clock, process, queue};
 
@@ -76,123 +77,169 @@ fn count(report: &Report) -> String {
 
 /// One look at everything. Whether a session came free.
 fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<bool> {
-    if !dry_run {
-        env.store.take_kicks();
-    }
+    // Somebody has queued something or finished it: as good a reason to hand out as a freed session.
+    let mut freed = !dry_run && env.store.take_kicks().iter().any(|kick| kick == "dispatch" || kick == "task");
     let sessions = env.store.sessions()?;
     for broken in &sessions.broken {
         report.waiting.push(Item::new(&broken.name, "held", &broken.error).hint(broken.hint.clone()));
     }
     report.summary = sessions.records.len().to_string();
     if !sessions.records.iter().any(SessionRecord::is_live) {
-        return Ok(false); // nothing runs that we know of: tmux need not even be asked
+        return Ok(freed); // nothing runs that we know of: tmux need not even be asked
     }
     let tmux = env.tmux();
     let scene = Scene::of(&tmux);
     if let Err(e) = &scene.tmux {
-        report.waiting.push(Item::new("tmux", "held", e.to_string()).hint(e.hint()));
+        // Nothing can be seen: a timer whose run found that out must not look green.
+        report.actions.push(Item::failed("tmux", "not seen", e.to_string()).hint(e.hint()));
     }
-    // Asked after the records were read: an unsettled delivery among them is then nobody's.
-    let delivering = matches!(env.store.run_lock("dispatch"), Err(LockError::Busy { .. }));
-    let mut freed = false;
-    for record in &sessions.records {
-        if !record.is_live() {
-            continue;
+    let mut due = Vec::new();
+    for record in sessions.records.iter().filter(|r| r.is_live()) {
+        let seen = Looked::at(env, &tmux, &scene, record);
+        match &seen.step {
+            Some(Step::Wait(why)) => {
+                report.waiting.push(Item::new(&record.name, "waits", format!("{why}{}", seen.task())));
+            }
+            Some(step) if dry_run => {
+                let (verb, why) = named(step);
+                let would = format!("would be {verb}");
+                report.actions.push(Item::new(&record.name, &would, format!("{why}{}", seen.task())));
+            }
+            Some(_) => due.push(&record.name),
+            None => {}
         }
-        match one(&Round { env, tmux: &tmux, scene: &scene, dry_run, delivering }, record, report) {
-            Ok(came_free) => freed |= came_free,
-            Err(e) => {
-                let text = crate::error::messages_of(&e).join(": ");
-                let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
-                report.actions.push(Item::failed(&record.name, "failed", text).hint(hint));
+        if !dry_run && seen.keep(env, record)? {
+            freed |= seen.came_idle(record);
+        }
+    }
+    for batch in due.chunks(env.config.dispatch.ramp as usize) {
+        let done: Vec<Result<Option<Acted>>> = std::thread::scope(|scope| {
+            let running: Vec<_> = batch.iter().map(|name| scope.spawn(|| act(env, &tmux, name))).collect();
+            let panicked = |_| Err(anyhow!("a step panicked"));
+            running.into_iter().map(|r| r.join().unwrap_or_else(panicked)).collect()
+        });
+        for (name, done) in batch.iter().zip(done) {
+            match done {
+                Ok(Some(acted)) => {
+                    freed |= acted.freed;
+                    report.actions.push(acted.item);
+                }
+                Ok(None) => {}
+                Err(e) => report.actions.push(Item::error(name, "failed", &e)),
             }
         }
     }
     Ok(freed)
 }
 
-/// What is the same for every session of one run.
-struct Round<'a> {
-    env: &'a Env,
-    tmux: &'a Tmux,
-    scene: &'a Scene,
-    dry_run: bool,
-    delivering: bool,
+/// A session as one look has found it, and what is due.
+struct Looked {
+    record: SessionRecord,
+    step: Option<Step>,
+    /// The file that says that its task is done.
+    signal: Option<PathBuf>,
 }
 
-fn one(round: &Round<'_>, old: &SessionRecord, report: &mut Report) -> Result<bool> {
-    let Round { env, tmux, scene, dry_run, .. } = *round;
-    let (new, seen) = look::at(env, tmux, scene, old);
-    let now = clock::now();
-    let came_idle = new.note.state == State::Idle && old.note.state != State::Idle && new.lease.is_none();
-    if !dry_run && new != *old {
-        keep(env, old, &new)?;
+impl Looked {
+    fn at(env: &Env, tmux: &Tmux, scene: &Scene, old: &SessionRecord) -> Self {
+        let (record, seen) = look::at(env, tmux, scene, old);
+        let facts = facts(env, tmux, scene, &record, &seen);
+        let signal = done_signal(env, &record);
+        let step = match &signal {
+            Some(path) => Some(Step::Finish(format!("`{}` says so", path.display()))),
+            None => step(clock::now(), &record, &facts),
+        };
+        Self { record, step, signal }
     }
-    let facts = facts(round, &new, &seen);
-    let signal = done_signal(env, &new);
-    let decided = match &signal {
-        Some(path) => Some(Step::Finish(format!("`{}` says so", path.display()))),
-        None => step(now, &new, &facts),
+
+    fn task(&self) -> String {
+        self.record.lease.as_ref().map(|l| format!(" (task `{}`)", l.task)).unwrap_or_default()
+    }
+
+    /// Writes what the look has found, unless somebody has changed the session meanwhile.
+    fn keep(&self, env: &Env, old: &SessionRecord) -> Result<bool> {
+        if self.record == *old {
+            return Ok(true);
+        }
+        let mut locked = env.store.lock()?;
+        if env.store.session(&old.name)?.as_ref() != Some(old) {
+            return Ok(false);
+        }
+        locked.write_session(&self.record)?;
+        Ok(true)
+    }
+
+    fn came_idle(&self, old: &SessionRecord) -> bool {
+        let new = &self.record;
+        let is_new = new.note.state == State::Idle && old.note.state != State::Idle;
+        is_new && new.lease.is_none() && new.kind == Kind::Pool
+    }
+}
+
+/// What was done for a session.
+struct Acted {
+    item: Item,
+    freed: bool,
+}
+
+/// Does what is due for a session: looks once more, alone with it, since the first look may be old by
+/// now and somebody may have been faster.
+fn act(env: &Env, tmux: &Tmux, name: &SessionName) -> Result<Option<Acted>> {
+    let held = match env.store.session_lock(name, "watch") {
+        Ok(held) => held,
+        Err(busy @ LockError::Busy { .. }) => {
+            log::info!("`{name}` is left alone: {busy}");
+            return Ok(None);
+        }
+        Err(LockError::Failed(e)) => return Err(e),
     };
-    let Some(decided) = decided else { return Ok(came_idle && new.kind == Kind::Pool) };
-    let task = new.lease.as_ref().map(|l| format!(" (task `{}`)", l.task)).unwrap_or_default();
-    let (verb, why) = named(&decided);
-    if matches!(decided, Step::Wait(_)) {
-        report.waiting.push(Item::new(&new.name, verb, format!("{why}{task}")));
-        return Ok(false);
+    let Some(old) = env.store.session(name)? else { return Ok(None) };
+    let scene = Scene::of(tmux);
+    let looked = Looked::at(env, tmux, &scene, &old);
+    let step = match &looked.step {
+        None | Some(Step::Wait(_)) => return Ok(None),
+        Some(step) => step,
+    };
+    if !looked.keep(env, &old)? {
+        return Ok(None);
     }
-    if dry_run {
-        report.actions.push(Item::new(&new.name, verb, format!("{why}{task}")));
-        return Ok(false);
+    let (verb, why) = named(step);
+    let freed = apply(env, tmux, &held, &scene, &looked.record, step)?;
+    if let Some(path) = &looked.signal {
+        atomic::remove(path)?;
     }
-    let freed = apply(env, tmux, scene, &new, &decided, now)?;
-    if let Some(path) = signal {
-        atomic::remove(&path)?;
-    }
-    let freed_word = freed.map_or_else(String::new, |w| format!(", {}", w.as_str()));
-    report.actions.push(Item::new(&new.name, verb, format!("{why}{task}{freed_word}")));
-    Ok(freed.is_some())
+    let word = freed.map_or_else(String::new, |w| format!(", {}", w.as_str()));
+    let item = Item::new(name, verb, format!("{why}{}{word}", looked.task()));
+    Ok(Some(Acted { item, freed: freed.is_some() }))
 }
 
 fn named(step: &Step) -> (&'static str, String) {
     match step {
         Step::DropLease(why) => ("freed", why.clone()),
         Step::Confirm(why) => ("confirmed", why.clone()),
-        Step::SendAfresh(why) => ("sends again", why.clone()),
-        Step::PressEnter => ("pressed Enter", "its line stood in the composer".to_owned()),
+        Step::SendAfresh(why) => ("sent afresh", why.clone()),
+        Step::PressEnter => ("submitted", "its line stood in the composer".to_owned()),
         Step::Finish(why) => ("finished", why.clone()),
-        Step::FailAttempt(why) => ("failed a try", why.clone()),
-        Step::Return(why) => ("gave back", why.clone()),
-        Step::CarryOn(why) => ("carries on", why.clone()),
+        Step::FailAttempt(why) => ("failed", why.clone()),
+        Step::Return(why) => ("put back", why.clone()),
+        Step::CarryOn(why) => ("told to carry on", why.clone()),
         Step::Resume(why) => ("resumed", why.clone()),
         Step::Relaunch(why) => ("relaunched", why.clone()),
-        Step::Forget => ("forgot", "its client is gone and it had no task".to_owned()),
+        Step::Forget(why) => ("forgotten", why.clone()),
         Step::Wait(why) => ("waits", why.clone()),
     }
 }
 
-/// Writes what the look has found, unless somebody has changed the session meanwhile.
-fn keep(env: &Env, old: &SessionRecord, new: &SessionRecord) -> Result<()> {
-    let mut locked = env.store.lock()?;
-    if env.store.session(&old.name)?.as_ref() == Some(old) {
-        locked.write_session(new)?;
-    }
-    Ok(())
-}
-
-fn facts<'a>(round: &Round<'_>, record: &SessionRecord, seen: &'a Observation) -> Facts<'a> {
-    let Round { env, tmux, scene, .. } = *round;
+fn facts<'a>(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord, seen: &'a Observation) -> Facts<'a> {
     let lease = record.lease.as_ref();
     let unsettled = lease.is_some_and(|l| !matches!(l.phase, Phase::Confirmed | Phase::Claimed));
     let dead = record.note.state == State::Dead;
-    let transcript = || -> Option<Option<PathBuf>> {
-        let home = look::account_home(env, record)?;
-        let Some(conversation) = record.conversation.as_deref() else { return Some(None) };
-        claude::transcript(&home, record.digest.transcript.as_deref(), conversation).ok()
+    let transcript = if dead || unsettled { look::transcript(env, record).ok() } else { None };
+    let in_transcript = match (&transcript, lease) {
+        (Some(Some(path)), Some(lease)) if unsettled => claude::holds_prompt(path, lease).ok(),
+        (Some(None), _) => Some(false),
+        _ => None,
     };
-    let transcript = if dead || unsettled { transcript() } else { None };
-    let in_transcript = unsettled
-        && matches!((&transcript, lease), (Some(Some(path)), Some(lease)) if claude::holds_prompt(path, lease).unwrap_or(false));
     let composer = match (unsettled && record.note.state == State::Idle, scene.pane(record)) {
         (true, Some(pane)) => tmux.capture(&pane.id).ok().and_then(|text| composer(&text)),
         _ => None,
@@ -200,10 +247,10 @@ fn facts<'a>(round: &Round<'_>, record: &SessionRecord, seen: &'a Observation) -
     Facts {
         seen,
         place: lease.and_then(|l| queue::place(&l.project_path, &l.task.id)),
-        delivering: round.delivering,
         has_transcript: transcript.map(|t| t.is_some()),
         in_transcript,
         composer,
+        configured: env.config.dedicated(&record.name).is_some(),
         revive_dedicated: env.config.watch.dedicated_resume,
         max_resumes: env.config.watch.max_resumes,
         ready: env.config.client.ready_timeout,
@@ -223,10 +270,10 @@ fn done_signal(env: &Env, record: &SessionRecord) -> Option<PathBuf> {
 fn apply(
     env: &Env,
     tmux: &Tmux,
+    held: &SessionLock,
     scene: &Scene,
     record: &SessionRecord,
     step: &Step,
-    now: jiff::Timestamp,
 ) -> Result<Option<Went>> {
     let lease = || record.lease.as_ref().ok_or_else(|| anyhow!("session `{}` has no task", record.name));
     let ended = |result, reason: &str, counted| {
@@ -235,7 +282,7 @@ fn apply(
     };
     match step {
         Step::DropLease(why) => {
-            end::drop_lease(env, record, lease()?, why, now)?;
+            end::drop_lease(env, record, lease()?, why, clock::now())?;
             Ok(Some(Went::Nowhere))
         }
         Step::Confirm(_) => {
@@ -247,57 +294,72 @@ fn apply(
             Ok(Some(Went::Nowhere))
         }
         Step::PressEnter => {
-            if let (Some(pool), Some(pane)) = (record.as_pool(), scene.pane(record)) {
-                deliver::press_enter(env, tmux, &pool, pane, lease()?)?;
+            if let (Some(pool), Some(pane)) = (env.pool(record), scene.pane(record)) {
+                deliver::press_enter(env, tmux, held, &pool, pane, lease()?)?;
             }
             Ok(None)
         }
         Step::Finish(why) => ended(AttemptResult::Done, why, true),
         Step::FailAttempt(why) => {
             // The next try begins afresh: this client would go on with the old one.
-            end_client(env, tmux, record, why)?;
+            end_client(env, tmux, held, record, why)?;
             ended(AttemptResult::Failed, why, true)
         }
         Step::Return(why) => {
-            end_client(env, tmux, record, why)?;
+            end_client(env, tmux, held, record, why)?;
             if let Some(account) = &record.account {
-                dispatch::note_launch(env, account, Some(why))?;
+                dispatch::note_launch(env, account, Some((why, &lease()?.task)))?;
             }
             ended(AttemptResult::Returned, why, false)
         }
-        Step::CarryOn(why) => carry_on(env, tmux, record, why),
-        Step::Resume(why) => bring_back(env, tmux, record, true, why),
-        Step::Relaunch(why) => bring_back(env, tmux, record, false, why),
-        Step::Forget => {
-            let pool = record.as_pool().ok_or_else(|| anyhow!("session `{}` is not ours", record.name))?;
-            stop::stop(env, tmux, &pool, record, "its client was gone")?;
+        Step::CarryOn(why) => carry_on(env, tmux, held, record, why),
+        Step::Resume(why) => bring_back(env, tmux, held, record, true, why),
+        Step::Relaunch(why) => bring_back(env, tmux, held, record, false, why),
+        Step::Forget(why) => {
+            match env.pool(record) {
+                Some(pool) => drop(stop::stop(env, tmux, held, &pool, record, why)?),
+                None => env.store.lock()?.update_session(&record.name, |r| r.client = None)?,
+            }
             Ok(None)
         }
         Step::Wait(_) => Ok(None),
     }
 }
 
-fn end_client(env: &Env, tmux: &Tmux, record: &SessionRecord, why: &str) -> Result<()> {
-    if let Some(pool) = record.as_pool() {
-        stop::stop(env, tmux, &pool, record, why)?;
+fn end_client(env: &Env, tmux: &Tmux, held: &SessionLock, record: &SessionRecord, why: &str) -> Result<()> {
+    if let Some(pool) = env.pool(record) {
+        stop::stop(env, tmux, held, &pool, record, why)?;
     }
     Ok(())
 }
 
-/// Tells a session whose turn ended in an error of the service to go on.
-fn carry_on(env: &Env, tmux: &Tmux, record: &SessionRecord, why: &str) -> Result<Option<Went>> {
-    let Some(pool) = record.as_pool() else { return Ok(None) };
-    let lease = env.store.lock()?.update_session(&record.name, |r| {
-        if let Some(current) = &mut r.lease {
-            current.nudges += 1;
-            current.carry_on = true;
-        }
-        r.lease.clone()
-    })?;
-    let Some(lease) = lease else { return Ok(None) };
-    match deliver::type_in(env, tmux, &pool, record, &lease)? {
+/// Tells a session whose turn ended without an end of its task to go on.
+fn carry_on(
+    env: &Env,
+    tmux: &Tmux,
+    held: &SessionLock,
+    record: &SessionRecord,
+    why: &str,
+) -> Result<Option<Went>> {
+    let Some(pool) = env.pool(record) else { return Ok(None) };
+    // Counted before the first key: a run that is killed must not begin to count again.
+    let nudge = |by: i64| {
+        let now = clock::now();
+        env.store.lock()?.update_session(&record.name, |r| {
+            if let Some(current) = &mut r.lease {
+                current.nudges = current.nudges.saturating_add_signed(by.try_into().unwrap_or(0));
+                current.nudged = Some(now);
+                current.carry_on = true;
+            }
+            r.lease.clone()
+        })
+    };
+    let Some(lease) = nudge(1)? else { return Ok(None) };
+    match deliver::type_in(env, tmux, held, &pool, record, &lease)? {
         Delivery::Confirmed => log_step(env, record, &lease, "told a session to carry on", why),
-        Delivery::Unsettled(e) | Delivery::Refused(e) => {
+        Delivery::Unsettled(e) => log::info!("`{}` may not have been told to carry on: {e}", record.name),
+        Delivery::Refused(e) => {
+            nudge(-1)?;
             log::info!("`{}` was not told to carry on: {e}", record.name);
         }
     }
@@ -317,7 +379,14 @@ fn log_step(env: &Env, record: &SessionRecord, lease: &Lease, what: &str, why: &
 
 /// Launches the client of a dead session again, with its conversation if it has one. The count is
 /// on disk before the launch, so that a client that kills us does not come back for ever.
-fn bring_back(env: &Env, tmux: &Tmux, record: &SessionRecord, resume: bool, why: &str) -> Result<Option<Went>> {
+fn bring_back(
+    env: &Env,
+    tmux: &Tmux,
+    held: &SessionLock,
+    record: &SessionRecord,
+    resume: bool,
+    why: &str,
+) -> Result<Option<Went>> {
     let lived = record.client.as_ref().map_or(0, |c| record.note.since.duration_since(c.launched).as_secs());
     let lease = env.store.lock()?.update_session(&record.name, |r| {
         match &mut r.lease {
@@ -355,10 +424,10 @@ fn bring_back(env: &Env, tmux: &Tmux, record: &SessionRecord, resume: bool, why:
     };
     match lease {
         Some(lease) => {
-            deliver::launch(env, tmux, &spec, &lease)?;
+            deliver::launch(env, tmux, held, &spec, &lease)?;
         }
         None => {
-            launch::start(env, tmux, &spec)?;
+            launch::start(env, tmux, held, &spec)?;
         }
     }
     Ok(None)

@@ -96,13 +96,15 @@ pub fn blocking_screen(screen: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
+#[allow(missing_docs, reason = "tests")]
+pub mod tests {
     use super::*;
     use crate::model::name::{ProjectName, TaskId};
     use crate::model::session::Phase;
     use std::path::PathBuf;
 
-    fn lease() -> Lease {
+    /// A lease of task `app:add-login`, second attempt.
+    pub fn lease() -> Lease {
         Lease {
             task: TaskRef { project: ProjectName::new("app").unwrap(), id: TaskId::new("add-login").unwrap() },
             project_path: PathBuf::from("/srv/app"),
@@ -112,6 +114,9 @@ mod tests {
             claimed: jiff::Timestamp::UNIX_EPOCH,
             resumes: 0,
             nudges: 0,
+            nudged: None,
+            mark: 0,
+            transcript_from: 0,
             carry_on: false,
             stall_after_seconds: None,
             max_attempts: 3,

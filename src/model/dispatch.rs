@@ -37,6 +37,8 @@ pub enum SlotUse {
         model: Option<String>,
         /// The account it was launched with.
         account: Option<AccountName>,
+        /// Whether it takes a typed line; one with shells in the background is only replaced.
+        takes_lines: bool,
     },
     /// Not now, and why.
     Busy(String),
@@ -53,6 +55,9 @@ pub fn slot_use(record: Option<&SessionRecord>, now: Timestamp, cooldown: Signed
     if let Some(lease) = &record.lease {
         return SlotUse::Busy(format!("it has task `{}`", lease.task));
     }
+    if let Some(why) = record.held(now) {
+        return SlotUse::Busy(why.to_owned());
+    }
     if let Some(freed) = record.freed {
         // A clock that went back must not park the session until it has caught up.
         let age = now.duration_since(freed);
@@ -64,9 +69,12 @@ pub fn slot_use(record: Option<&SessionRecord>, now: Timestamp, cooldown: Signed
         return SlotUse::Free;
     }
     match (record.note.state, &record.cwd) {
-        (State::Idle, Some(cwd)) => {
-            SlotUse::Idle { cwd: cwd.clone(), model: record.model.clone(), account: record.account.clone() }
-        }
+        (State::Idle, Some(cwd)) => SlotUse::Idle {
+            cwd: cwd.clone(),
+            model: record.model.clone(),
+            account: record.account.clone(),
+            takes_lines: !record.note.background,
+        },
         (State::Dead, _) => SlotUse::Free,
         (state, _) => SlotUse::Busy(format!("it is {state}")),
     }
@@ -83,10 +91,16 @@ pub struct Snapshot<'a> {
     pub sessions: &'a [SessionRecord],
     /// Where the tasks lie on which others depend.
     pub places: &'a Places,
+    /// Every account of the configuration.
+    pub accounts: Vec<&'a AccountName>,
     /// The account on which new sessions start.
     pub active: &'a AccountName,
     /// Accounts that cannot be used now, and why.
     pub blocked: &'a BTreeMap<AccountName, String>,
+    /// Tasks that cannot be used, as a try to claim them has told.
+    pub unusable: &'a BTreeMap<TaskRef, String>,
+    /// The task that goes behind all others, since its client last did not start.
+    pub behind: Option<&'a TaskRef>,
     /// The model for critical tasks and the one for all others.
     pub models: (Option<&'a str>, Option<&'a str>),
     /// Whether an idle session may take another task of its project in the same conversation.
@@ -186,6 +200,7 @@ struct Candidate<'a> {
 pub fn plan(now: Timestamp, seen: &Snapshot<'_>) -> Plan {
     let mut plan = Plan::default();
     let rings = cycles(seen.queues);
+    let leased = seen.sessions.iter().filter_map(|s| Some((&s.lease.as_ref()?.task, &s.name))).collect();
     let mut ready: BTreeMap<Priority, Vec<Candidate<'_>>> = BTreeMap::new();
     for (n, queue) in seen.queues.iter().enumerate() {
         plan.waits.extend(queue.unreadable.iter().map(|fault| Wait::fault(&queue.project, fault)));
@@ -199,7 +214,7 @@ pub fn plan(now: Timestamp, seen: &Snapshot<'_>) -> Plan {
                     continue;
                 }
             };
-            match obstacle(now, &task, header, queue, seen, &rings) {
+            match obstacle(now, &task, header, queue, seen, &rings, &leased) {
                 Some(wait) => plan.waits.push(wait),
                 None => ready.entry(header.priority).or_default().push(Candidate {
                     task,
@@ -222,7 +237,17 @@ fn obstacle(
     queue: &ProjectQueue,
     seen: &Snapshot<'_>,
     rings: &HashMap<TaskRef, String>,
+    leased: &HashMap<&TaskRef, &SessionName>,
 ) -> Option<Wait> {
+    if let Some(why) = seen.unusable.get(task) {
+        return Some(Wait { needs_person: true, ..Wait::new(task, why) });
+    }
+    if queue.claimed.binary_search(&task.id).is_ok() {
+        return Some(Wait::new(task, "a task of the same id is at work"));
+    }
+    if let Some(session) = leased.get(task) {
+        return Some(Wait::new(task, format!("`{session}` has not let go of it yet, `watch` settles it")));
+    }
     if let Some(ring) = rings.get(task) {
         let wait = Wait::new(task, format!("its dependencies run in a circle: {ring}"));
         let hint = "take one `depends_on` out of the circle".to_owned();
@@ -251,6 +276,12 @@ fn obstacle(
     }
     let pinned = header.account.as_ref().or(queue.account.as_ref());
     if let Some(account) = pinned
+        && !seen.accounts.contains(&account)
+    {
+        let wait = Wait::new(task, format!("pinned to account `{account}`, which does not exist"));
+        return Some(Wait { needs_person: true, ..wait });
+    }
+    if let Some(account) = pinned
         && account != seen.active
     {
         return Some(Wait::new(task, format!("pinned to account `{account}`, active is `{}`", seen.active)));
@@ -268,7 +299,8 @@ fn hand_out(seen: &Snapshot<'_>, ready: BTreeMap<Priority, Vec<Candidate<'_>>>, 
         seen.slots.iter().map(|s| (!matches!(s.use_, SlotUse::Busy(_))).then_some(s)).collect();
     let mut free = slots.iter().flatten().count();
     for (priority, mut tasks) in ready {
-        tasks.sort_by(|a, b| (a.queued, &a.task).cmp(&(b.queued, &b.task)));
+        let behind = |c: &Candidate<'_>| Some(&c.task) == seen.behind;
+        tasks.sort_by(|a, b| (behind(a), a.queued, &a.task).cmp(&(behind(b), b.queued, &b.task)));
         // One line a project, oldest first; the project with the fewest at work is served next.
         let mut lines: BTreeMap<usize, std::collections::VecDeque<Candidate<'_>>> = BTreeMap::new();
         for task in tasks {
@@ -278,7 +310,10 @@ fn hand_out(seen: &Snapshot<'_>, ready: BTreeMap<Priority, Vec<Candidate<'_>>>, 
             let next = lines
                 .iter()
                 .filter(|(n, line)| !line.is_empty() && at_work[**n] < seen.queues[**n].max_sessions)
-                .min_by_key(|(n, line)| (at_work[**n], line.front().map(|c| c.queued), **n))
+                .min_by_key(|(n, line)| {
+                    let front = line.front();
+                    (front.is_some_and(behind), at_work[**n], front.map(|c| c.queued), **n)
+                })
                 .map(|(n, _)| *n);
             let Some(n) = next else { break };
             let Some(task) = lines.get_mut(&n).and_then(std::collections::VecDeque::pop_front) else { break };
@@ -303,20 +338,28 @@ fn hand_out(seen: &Snapshot<'_>, ready: BTreeMap<Priority, Vec<Candidate<'_>>>, 
         }
         for (n, line) in lines {
             let queue = &seen.queues[n];
-            let reason = if at_work[n] >= queue.max_sessions {
-                format!("{} of {} sessions of the project are at work", at_work[n], queue.max_sessions)
-            } else {
-                "no idle pool session".to_owned()
+            let most = queue.max_sessions;
+            let full = at_work[n] >= most;
+            let taken = plan.assign.iter().filter(|a| a.task.project == queue.project).map(|a| &a.task.id);
+            let taken: Vec<String> = taken.map(|id| format!("`{id}`")).collect();
+            let reason = match (full, taken.is_empty()) {
+                (true, true) => format!("{} of {most} sessions of the project are at work", at_work[n]),
+                (true, false) => format!("behind {}: at most {most} at once in the project", taken.join(", ")),
+                (false, _) => "no idle pool session".to_owned(),
             };
             plan.waits.extend(line.into_iter().map(|c| Wait::new(c.task, reason.clone())));
         }
     }
 }
 
-/// How many pool sessions have a task of this project.
+/// How many pool sessions are at work in this project.
 fn at_work_in(queue: &ProjectQueue, sessions: &[SessionRecord]) -> u32 {
-    let leases = sessions.iter().filter_map(|s| s.lease.as_ref());
-    u32::try_from(leases.filter(|l| l.task.project == queue.project).count()).unwrap_or(u32::MAX)
+    let has_it = |s: &&SessionRecord| match &s.lease {
+        Some(lease) => lease.task.project == queue.project,
+        // A turn that goes on after its task's end still writes into the working tree.
+        None => s.kind == Kind::Pool && s.is_occupied() && s.project.as_ref() == Some(&queue.project),
+    };
+    u32::try_from(sessions.iter().filter(has_it).count()).unwrap_or(u32::MAX)
 }
 
 fn model_for(task: &Candidate<'_>, seen: &Snapshot<'_>) -> Option<String> {
@@ -334,8 +377,12 @@ fn choose_slot(
     seen: &Snapshot<'_>,
 ) -> Option<(usize, How)> {
     let fits = |s: &&Slot| match &s.use_ {
-        SlotUse::Idle { cwd, model, account } => {
-            seen.reuse && cwd == path && model.as_deref() == wanted && account.as_ref() == Some(seen.active)
+        SlotUse::Idle { cwd, model, account, takes_lines } => {
+            seen.reuse
+                && *takes_lines
+                && cwd == path
+                && model.as_deref() == wanted
+                && account.as_ref() == Some(seen.active)
         }
         _ => false,
     };
@@ -361,6 +408,7 @@ mod tests {
         places: Places,
         blocked: BTreeMap<AccountName, String>,
         active: AccountName,
+        other: AccountName,
     }
 
     fn world(queues: Vec<ProjectQueue>, slots: usize) -> World {
@@ -370,6 +418,7 @@ mod tests {
             places: Places::new(),
             blocked: BTreeMap::new(),
             active: AccountName::new("main").unwrap(),
+            other: AccountName::new("other").unwrap(),
         }
     }
 
@@ -383,8 +432,11 @@ mod tests {
                     slots: self.slots.clone(),
                     sessions: &[],
                     places: &self.places,
+                    accounts: vec![&self.active, &self.other],
                     active: &self.active,
                     blocked: &self.blocked,
+                    unusable: &BTreeMap::new(),
+                    behind: None,
                     models: (Some("opus"), Some("sonnet")),
                     reuse: true,
                     max_attempts: 3,
@@ -411,7 +463,7 @@ mod tests {
         );
         let w = world(vec![q.clone(), queue("web", &[("x", Header::default())])], 5);
         assert_eq!(w.assigned(), ["app:new", "web:x"]);
-        assert_eq!(w.why("app:mid"), "1 of 1 sessions of the project are at work");
+        assert_eq!(w.why("app:mid"), "behind `new`: at most 1 at once in the project");
         q.max_sessions = 3;
         assert_eq!(world(vec![q], 2).assigned(), ["app:new", "app:mid"]);
     }
@@ -468,6 +520,7 @@ mod tests {
             cwd: PathBuf::from(path),
             model: Some(model.into()),
             account: Some(AccountName::new("main").unwrap()),
+            takes_lines: path != "/srv/served",
         };
         let mut w = world(vec![queue("app", &[("t", Header::default())])], 0);
         w.slots = vec![slot("p-0", SlotUse::Free), slot("p-1", idle("/srv/app", "sonnet"))];
@@ -476,6 +529,9 @@ mod tests {
         assert_eq!((w.plan().assign[0].how, w.plan().assign[0].session.as_str()), (How::Launch, "p-1"));
         w.slots = vec![slot("p-0", SlotUse::Busy("x".into())), slot("p-1", idle("/srv/web", "sonnet"))];
         assert_eq!((w.plan().assign[0].how, w.plan().assign[0].session.as_str()), (How::Replace, "p-1"));
+        w.queues[0].path = "/srv/served".into();
+        w.slots = vec![slot("p-1", idle("/srv/served", "sonnet"))];
+        assert_eq!(w.plan().assign[0].how, How::Replace, "something was left running in it");
         w.slots = vec![slot("p-0", SlotUse::Busy("x".into()))];
         assert_eq!(w.why("app:t"), "no idle pool session");
     }

@@ -102,6 +102,9 @@ impl Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Seen {
+    /// Its place among all events of the session: what came after what is decided by this, since a
+    /// clock may be set back between two events.
+    pub seq: u64,
     /// When.
     pub at: Timestamp,
     /// Its `text`, cut.
@@ -119,7 +122,11 @@ pub struct Seen {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Digest {
-    /// Bytes of the event file that are folded in.
+    /// Events that are folded in, over all files.
+    pub count: u64,
+    /// The event file that was read last, by its inode.
+    pub file: u64,
+    /// Bytes of it that are folded in.
     pub offset: u64,
     /// The newest event of any kind, subagents included: a sign of life.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,13 +164,15 @@ impl Digest {
     /// Folds one event in.
     pub fn fold(&mut self, event: &Event) {
         let Some(at) = event.at else { return };
+        self.count += 1;
         // A clock that went back must not make the newest event look old for ever.
         self.last = Some(at);
         if event.subagent {
             return;
         }
         let what = if event.error.is_empty() { &event.what } else { &event.error };
-        let seen = Seen { at, text: event.text.clone(), what: what.clone(), running: event.running };
+        let seen =
+            Seen { seq: self.count, at, text: event.text.clone(), what: what.clone(), running: event.running };
         if event.transcript.is_some() {
             self.transcript.clone_from(&event.transcript);
         }
@@ -201,7 +210,7 @@ impl Digest {
     #[must_use]
     pub fn open_failure(&self) -> Option<&Seen> {
         let failure = self.failure.as_ref()?;
-        let later = |s: &Option<Seen>| s.as_ref().is_some_and(|s| s.at > failure.at);
+        let later = |s: &Option<Seen>| s.as_ref().is_some_and(|s| s.seq > failure.seq);
         (!later(&self.prompt) && !later(&self.stop)).then_some(failure)
     }
 }

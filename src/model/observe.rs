@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::{ClientFile, ClientStatus, is_usage_limit};
-use super::session::{ClientProcess, SessionRecord, State, StateNote};
+use super::session::{ClientProcess, Phase, SessionRecord, State, StateNote};
 
 /// What tmux says of a session's pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum PaneView {
     Missing,
     /// The pane is there.
     Present(PaneFacts),
+    /// A pane of this name is there, and what runs in it was not launched by us.
+    Foreign(i32),
 }
 
 /// A pane that is there.
@@ -53,6 +55,17 @@ pub struct Observation {
     pub file: Option<ClientFile>,
     /// What the screen shows that a person must answer, where it was worth a look.
     pub screen: Option<&'static str>,
+    /// The recorded client, where it lives and no pane of the session shows it.
+    pub astray: Option<Astray>,
+}
+
+/// A client that lives although its session cannot be seen: another socket, a renamed session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Astray {
+    /// Its pid.
+    pub pid: i32,
+    /// The tmux session in which it was found, if it was.
+    pub session: Option<String>,
 }
 
 /// Limits that turn silence into a state.
@@ -73,8 +86,27 @@ const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 pub fn verdict(now: Timestamp, record: &SessionRecord, seen: &Observation, patience: Patience) -> StateNote {
     let mut evidence = Vec::new();
     let (state, source) = decide(now, record, seen, patience, &mut evidence);
-    let since = if record.note.state == state { record.note.since } else { now };
-    StateNote { state, since, source: source.to_owned(), evidence }
+    let since = since(now, state, record, seen);
+    let background = seen.file.as_ref().is_some_and(|f| f.status == ClientStatus::Shell);
+    StateNote { state, since, source: source.to_owned(), evidence, background }
+}
+
+/// Since when it is in a state: by the client's own words where it has said, else since we first
+/// saw it.
+fn since(now: Timestamp, state: State, record: &SessionRecord, seen: &Observation) -> Timestamp {
+    let told = match state {
+        State::Idle | State::Working | State::Waiting => seen.file.as_ref().and_then(|f| f.status_since),
+        State::Limited => record.digest.open_failure().map(|f| f.at),
+        State::Dead if record.note.state != State::Dead => record.digest.end.as_ref().map(|e| e.at),
+        _ => None,
+    };
+    let launched = seen.process.as_ref().or(record.client.as_ref()).map_or(Timestamp::MIN, |p| p.launched);
+    match told {
+        // What lies before the launch or in the future was not said of this state.
+        Some(at) if at >= launched && at <= now => at,
+        _ if record.note.state == state => record.note.since.min(now),
+        _ => now,
+    }
 }
 
 fn decide(
@@ -84,6 +116,12 @@ fn decide(
     patience: Patience,
     evidence: &mut Vec<String>,
 ) -> (State, &'static str) {
+    if let Some(astray) = &seen.astray {
+        // No pane is no proof of death: a second client would run the same conversation.
+        let place = astray.session.as_ref().map_or_else(|| "in no session".to_owned(), |s| format!("in `{s}`"));
+        evidence.push(format!("its client lives (pid {}), tmux has it {place}", astray.pid));
+        return (State::Unknown, "process");
+    }
     let pane = match &seen.pane {
         PaneView::Unasked(why) => {
             evidence.push(format!("tmux could not be asked: {why}"));
@@ -96,6 +134,10 @@ fn decide(
         PaneView::Missing => {
             evidence.push("no tmux session of this name".to_owned());
             return (State::Dead, "tmux");
+        }
+        PaneView::Foreign(pid) => {
+            evidence.push(format!("a tmux session of this name is there and not ours (pid {pid})"));
+            return (State::Unknown, "tmux");
         }
         PaneView::Present(pane) if pane.dead => {
             evidence.push(format!("the client ended with {}", pane.how));
@@ -130,10 +172,20 @@ fn decide(
             let what = if file.waiting_for.is_empty() { "something" } else { &file.waiting_for };
             evidence.push(format!("its state file says it waits for: {what}"));
             evidence.extend(seen.screen.map(|what| format!("the screen {what}")));
-            limit_or(State::Waiting, record, process, evidence)
+            limit_or(State::Waiting, record, evidence)
         }
         ClientStatus::Shell => {
             evidence.push("its state file says idle with shells in the background".to_owned());
+            if record.lease.is_none() {
+                // What a finished task has left running, such as a server to try things on.
+                return (State::Idle, "client state file");
+            }
+            let last = record.digest.last.into_iter().chain(file.status_since).max();
+            let silent = now.duration_since(last.unwrap_or(process.launched));
+            if silent > patience.stall {
+                evidence.push(format!("nothing has come of them for {}", words(silent)));
+                return (State::Stalled, "client state file");
+            }
             (State::Working, "client state file")
         }
         ClientStatus::Other => {
@@ -142,11 +194,11 @@ fn decide(
         }
         ClientStatus::Idle => {
             evidence.push("its state file says idle".to_owned());
-            if let (State::Limited, source) = limit_or(State::Idle, record, process, evidence) {
+            if let (State::Limited, source) = limit_or(State::Idle, record, evidence) {
                 return (State::Limited, source);
             }
-            if was_interrupted(record) && age.is_some_and(|a| a > SETTLED) {
-                evidence.push("the turn was interrupted: no end was reported after the prompt".to_owned());
+            if is_without_end(record) && age.is_some_and(|a| a > SETTLED) {
+                evidence.push("the end of the task's turn was not reported: interrupted, or lost".to_owned());
                 return (State::Stalled, "events");
             }
             (State::Idle, "client state file")
@@ -175,15 +227,10 @@ fn without_file(
 }
 
 /// A limit that was hit by this very client, and after which nothing has happened.
-fn limit_or(
-    other: State,
-    record: &SessionRecord,
-    process: &ClientProcess,
-    evidence: &mut Vec<String>,
-) -> (State, &'static str) {
+fn limit_or(other: State, record: &SessionRecord, evidence: &mut Vec<String>) -> (State, &'static str) {
     match record.digest.open_failure() {
         // An older client of the same session may have hit it, under another account.
-        Some(failure) if failure.at >= process.launched => {
+        Some(failure) if failure.seq > record.launch_mark => {
             evidence.push(format!("its last turn failed: {}: {}", failure.what, first_line(&failure.text)));
             if is_usage_limit(failure) { (State::Limited, "events") } else { (other, "events") }
         }
@@ -191,11 +238,12 @@ fn limit_or(
     }
 }
 
-/// A prompt was taken, and neither a `Stop` nor a failure came after it although the client idles.
-fn was_interrupted(record: &SessionRecord) -> bool {
-    let (Some(lease), Some(prompt)) = (&record.lease, &record.digest.prompt) else { return false };
-    let after = |s: &Option<super::event::Seen>| s.as_ref().is_some_and(|s| s.at >= prompt.at);
-    prompt.at >= lease.claimed && !after(&record.digest.stop) && !after(&record.digest.failure)
+/// A task was delivered, and neither a `Stop` nor a failure came after it although the client idles.
+fn is_without_end(record: &SessionRecord) -> bool {
+    let Some(lease) = &record.lease else { return false };
+    let mark = lease.mark.max(record.digest.prompt.as_ref().map_or(0, |p| p.seq));
+    let after = |s: &Option<super::event::Seen>| s.as_ref().is_some_and(|s| s.seq > mark);
+    lease.phase == Phase::Confirmed && !after(&record.digest.stop) && !after(&record.digest.failure)
 }
 
 fn first_line(text: &str) -> &str {
@@ -251,6 +299,7 @@ mod tests {
                 updated: Some(t(since)),
             }),
             screen: None,
+            astray: None,
         }
     }
 
@@ -269,6 +318,11 @@ mod tests {
         for (now, seen, want) in [
             (1, pane(PaneView::Unasked("timed out".into())), State::Unknown),
             (1, pane(PaneView::NoServer), State::Dead),
+            (
+                1,
+                Observation { astray: Some(Astray { pid: 7, session: None }), ..pane(PaneView::NoServer) },
+                State::Unknown,
+            ),
             (1, pane(PaneView::Missing), State::Dead),
             (1, pane(PaneView::Present(PaneFacts { dead: true, ..PaneFacts::default() })), State::Dead),
             (1, Observation { process: None, ..alive(None) }, State::Unknown),
@@ -278,7 +332,7 @@ mod tests {
             (9, alive(Some((Busy, 0))), State::Working),
             (601, alive(Some((Busy, 0))), State::Stalled),
             (9, alive(Some((Waiting, 0))), State::Waiting),
-            (9, alive(Some((Shell, 0))), State::Working),
+            (9, alive(Some((Shell, 0))), State::Idle),
             (9, alive(Some((Other, 0))), State::Unknown),
             (9, alive(Some((Idle, 0))), State::Idle),
             // A clock that went back by an hour is no stall and no panic.
@@ -289,29 +343,45 @@ mod tests {
     }
 
     #[test]
+    fn shells_of_a_task_are_work_until_they_are_silent_for_too_long() {
+        let mut r = record();
+        r.lease = Some(crate::model::delivery::tests::lease());
+        let seen = alive(Some((ClientStatus::Shell, 0)));
+        assert_eq!(state(9, &r, &seen), State::Working);
+        assert_eq!(state(601, &r, &seen), State::Stalled);
+        assert!(verdict(t(9), &r, &seen, PATIENCE).background);
+    }
+
+    #[test]
     fn a_limit_counts_only_for_the_client_that_hit_it() {
         let mut r = record();
         r.digest.failure = Some(Seen {
             at: t(5),
+            seq: 5,
             what: "rate_limit".into(),
             text: "You've hit your weekly limit".into(),
             running: 0,
         });
         assert_eq!(state(9, &r, &alive(Some((ClientStatus::Idle, 5)))), State::Limited);
         assert_eq!(state(9, &r, &alive(Some((ClientStatus::Waiting, 5)))), State::Limited);
-        let mut newer = alive(Some((ClientStatus::Idle, 5)));
-        newer.process.as_mut().unwrap().launched = t(6);
-        assert_eq!(state(9, &r, &newer), State::Idle);
+        r.launch_mark = 5;
+        assert_eq!(state(9, &r, &alive(Some((ClientStatus::Idle, 5)))), State::Idle);
+        r.launch_mark = 4;
         r.digest.failure.as_mut().unwrap().what = "server_error".into();
         assert_eq!(state(9, &r, &alive(Some((ClientStatus::Idle, 5)))), State::Idle);
     }
 
     #[test]
-    fn since_is_kept_while_the_state_stays() {
+    fn since_is_what_the_client_says_or_the_first_look() {
         let mut r = record();
         r.note = verdict(t(1), &r, &alive(Some((ClientStatus::Idle, 0))), PATIENCE);
         let later = verdict(t(50), &r, &alive(Some((ClientStatus::Idle, 0))), PATIENCE);
-        assert_eq!(later, r.note);
+        assert_eq!((&later, later.since), (&r.note, t(0)));
+        // It was at work between two looks: idle since then, not since the first look.
+        assert_eq!(verdict(t(50), &r, &alive(Some((ClientStatus::Idle, 40))), PATIENCE).since, t(40));
+        let gone = Observation { pane: PaneView::Missing, process: None, file: None, screen: None, astray: None };
+        r.note = verdict(t(60), &r, &gone, PATIENCE);
+        assert_eq!(verdict(t(90), &r, &gone, PATIENCE).since, t(60));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a command did, in one shape for people and for scripts.
 
 use serde::Serialize;
+use std::collections::HashMap;
 
 use crate::error::Exit;
 
@@ -40,6 +41,13 @@ impl Item {
         Self { failed: true, ..Self::new(subject, verb, reason) }
     }
 
+    /// Something that could not be done, with the error's causes and its first hint.
+    #[must_use]
+    pub fn error(subject: impl ToString, verb: &str, error: &anyhow::Error) -> Self {
+        let hint = crate::error::hints_of(error).first().map(|h| (*h).to_owned());
+        Self::failed(subject, verb, crate::error::messages_of(error).join(": ")).hint(hint)
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: Option<String>) -> Self {
@@ -67,6 +75,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// What was left alone, by what is said of it; in the order of the first of each.
+    #[must_use]
+    pub fn alike(&self) -> Vec<Vec<&Item>> {
+        let mut groups: Vec<Vec<&Item>> = Vec::new();
+        let mut at: HashMap<(&str, &str), usize> = HashMap::new();
+        for item in &self.waiting {
+            let next = groups.len();
+            let group = *at.entry((&item.verb, &item.reason)).or_insert(next);
+            if group == next {
+                groups.push(Vec::new());
+            }
+            groups[group].push(item);
+        }
+        groups
+    }
+
     /// The exit code: 3 if something failed and something else did not, 1 if all of it failed.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -19,12 +19,19 @@ pub enum Kind {
     Pool,
 }
 
-/// A session that is ours to type into and to end. There is no other way to make one than from a
-/// record of kind [`Kind::Pool`], and the functions that type or end take nothing else.
+/// A session that is ours to type into and to end. There is no other way to make one than
+/// [`PoolSession::of`], and the functions that type or end take nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSession(SessionName);
 
 impl PoolSession {
+    /// The session, if it is ours by its record *and* the configuration does not name it as the
+    /// operator's own: either word alone is enough to keep our hands off.
+    #[must_use]
+    pub fn of(record: &SessionRecord, named_dedicated: bool) -> Option<Self> {
+        (record.kind == Kind::Pool && !named_dedicated).then(|| Self(record.name.clone()))
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> &SessionName {
@@ -90,6 +97,9 @@ pub struct StateNote {
     pub source: String,
     /// Every observation that counted, in words.
     pub evidence: Vec<String>,
+    /// Whether shells run in the background of a client that waits for a prompt.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
 }
 
 /// How far the delivery of a task has come.
@@ -144,6 +154,15 @@ pub struct Lease {
     /// How often a failed turn was told to carry on, without a finished turn since.
     #[serde(default)]
     pub nudges: u32,
+    /// When it was last told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nudged: Option<Timestamp>,
+    /// Events that were reported before the sending began: what comes later may be its report.
+    #[serde(default)]
+    pub mark: u64,
+    /// Length of the transcript before the sending began, in bytes.
+    #[serde(default)]
+    pub transcript_from: u64,
     /// Whether the prompt under way tells it to carry on instead of naming the task for the first time.
     #[serde(default)]
     pub carry_on: bool,
@@ -211,6 +230,9 @@ pub struct SessionRecord {
     /// What its client reported.
     #[serde(default)]
     pub digest: Digest,
+    /// Events that were reported before its client was launched: those of earlier ones.
+    #[serde(default)]
+    pub launch_mark: u64,
     /// When it last gave a task back or finished one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freed: Option<Timestamp>,
@@ -220,10 +242,25 @@ pub struct SessionRecord {
     /// Not to be relaunched before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// Why it could not take a task, and until when it is not asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Fields of a newer program, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
+
+/// A session that could not take a task: a draft in its composer, a person at the keyboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Why.
+    pub why: String,
+    /// Not asked again before this moment.
+    pub until: Timestamp,
+}
+
+/// How long a session that could not take a task is left alone.
+pub const HOLD: SignedDuration = SignedDuration::from_secs(30);
 
 /// Format version of session files.
 pub const SESSION_VERSION: u32 = 1;
@@ -245,24 +282,38 @@ impl SessionRecord {
             note: StateNote::default(),
             lease: None,
             digest: Digest::default(),
+            launch_mark: 0,
             freed: None,
             revivals: 0,
             not_before: None,
+            held: None,
             extra: Map::new(),
         }
     }
 
-    /// The session as one that may be typed into and ended; `None` for a dedicated one.
+    /// Why it is left alone now, if it is. A clock that went back must not hold it for longer.
     #[must_use]
-    pub fn as_pool(&self) -> Option<PoolSession> {
-        (self.kind == Kind::Pool).then(|| PoolSession(self.name.clone()))
+    pub fn held(&self, now: Timestamp) -> Option<&str> {
+        let held = self.held.as_ref()?;
+        let left = held.until.duration_since(now);
+        (left.is_positive() && left <= HOLD).then_some(held.why.as_str())
+    }
+
+    /// Whether its client is at something although no task is known of: a turn that goes on after
+    /// `task done`, a person's own prompt. It still has its project's working tree.
+    #[must_use]
+    pub fn is_occupied(&self) -> bool {
+        self.lease.is_none() && self.client.is_some() && !matches!(self.note.state, State::Idle | State::Dead)
     }
 
     /// Whether there may be a client to look at. A launch that was killed half way leaves none in
     /// the record and one in tmux.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.client.is_some() || self.lease.is_some() || self.note.state == State::Starting
+        self.client.is_some()
+            || self.lease.is_some()
+            || self.note.state == State::Starting
+            || self.kind == Kind::Dedicated
     }
 
     /// How long its client may be silent before it counts as stalled.
@@ -279,8 +330,10 @@ mod tests {
     #[test]
     fn only_pool_sessions_can_be_touched() {
         let name = SessionName::new("ccl-1").unwrap();
-        assert!(SessionRecord::new(name.clone(), Kind::Dedicated).as_pool().is_none());
-        assert_eq!(SessionRecord::new(name.clone(), Kind::Pool).as_pool().unwrap().name(), &name);
+        let record = |kind| SessionRecord::new(name.clone(), kind);
+        assert_eq!(PoolSession::of(&record(Kind::Dedicated), false), None);
+        assert_eq!(PoolSession::of(&record(Kind::Pool), true), None);
+        assert_eq!(PoolSession::of(&record(Kind::Pool), false).unwrap().name(), &name);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Attempt {
     pub result: AttemptResult,
     /// Why, in a line.
     pub reason: String,
+    /// How often its conversation was resumed after a death.
+    #[serde(default)]
+    pub resumes: u32,
     /// Whether it counts against `max_attempts`; a client that does not start is not the task's fault.
     pub counted: bool,
 }
@@ -100,14 +103,36 @@ impl TaskRecord {
     /// Adds a try that ended. A run that was killed after this and is repeated adds nothing: the
     /// first account of the same try stands.
     pub fn ended(&mut self, attempt: Attempt) -> &Attempt {
+        // Launches that failed one after the other are told once: the queue may try for days.
+        let returned = |a: &Attempt| a.result == AttemptResult::Returned && a.reason == attempt.reason;
         let at = match self.attempts.iter().position(|a| a.number == attempt.number) {
             Some(at) => at,
+            None if returned(&attempt) && self.attempts.last().is_some_and(returned) => {
+                let last = self.attempts.len() - 1;
+                self.attempts[last] = Attempt { started: self.attempts[last].started, ..attempt };
+                last
+            }
             None => {
                 self.attempts.push(attempt);
                 self.attempts.len() - 1
             }
         };
         &self.attempts[at]
+    }
+
+    /// Its tries as they stand in the outcome of its file.
+    #[must_use]
+    pub fn notes(&self) -> Vec<AttemptNote> {
+        let note = |a: &Attempt| AttemptNote {
+            session: a.session.to_string(),
+            started: a.started,
+            ended: Some(a.ended),
+            result: match a.resumes {
+                0 => format!("{}: {}", a.result, a.reason),
+                n => format!("{}: {} (resumed {n}×)", a.result, a.reason),
+            },
+        };
+        self.attempts.iter().map(note).collect()
     }
 
     /// The outcome to write into the task's file.
@@ -126,16 +151,7 @@ impl TaskRecord {
             reason: last.reason.clone(),
             finished: last.ended,
             duration_seconds: last.ended.duration_since(first.started).as_secs().max(0),
-            attempts: self
-                .attempts
-                .iter()
-                .map(|a| AttemptNote {
-                    session: a.session.to_string(),
-                    started: a.started,
-                    ended: Some(a.ended),
-                    result: format!("{}: {}", a.result, a.reason),
-                })
-                .collect(),
+            attempts: self.notes(),
             accounts,
             conversation: last.conversation.clone(),
             tokens,

@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::delivery::is_ours;
+use super::event::ClientStatus;
 use super::observe::{Observation, PaneView};
 use super::queue::Place;
 use super::session::{Kind, Lease, Phase, SessionRecord, State};
@@ -33,8 +34,8 @@ pub enum Step {
     Resume(String),
     /// The dead client has no conversation yet: it is launched anew.
     Relaunch(String),
-    /// A dead pool session without a task is forgotten.
-    Forget,
+    /// A dead session that nobody wants back is forgotten.
+    Forget(String),
     /// Not yet, and why.
     Wait(String),
 }
@@ -46,14 +47,14 @@ pub struct Facts<'a> {
     pub seen: &'a Observation,
     /// Where the file of the leased task lies.
     pub place: Option<Place>,
-    /// Whether a dispatch is at work, which settles what it sends itself.
-    pub delivering: bool,
     /// Whether the conversation has a transcript; `None` if that could not be seen.
     pub has_transcript: Option<bool>,
-    /// Whether the transcript holds our prompt of this try.
-    pub in_transcript: bool,
+    /// Whether the transcript holds our prompt of this sending; `None` if that could not be seen.
+    pub in_transcript: Option<bool>,
     /// What stands in the composer, where it was worth a look.
     pub composer: Option<String>,
+    /// Whether the configuration names it as the operator's own.
+    pub configured: bool,
     /// Whether dead dedicated sessions are brought back.
     pub revive_dedicated: bool,
     /// How often a conversation is resumed for one try.
@@ -68,6 +69,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Pauses before the first, second … return of a dead client.
 const BACKOFF: [i64; 5] = [0, 10, 60, 300, 900];
+
+/// How long an interrupted session is left to whoever has interrupted it, in seconds.
+const LEFT_ALONE: i64 = 280;
 
 /// Pauses before a failed turn is told to carry on.
 const NUDGES: [i64; 5] = [20, 60, 300, 900, 1800];
@@ -92,11 +96,8 @@ fn with_lease(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Fac
         None => return None,
     }
     let age = now.duration_since(lease.since);
-    let reported = record.digest.prompt.as_ref().is_some_and(|p| p.at >= lease.since && is_ours(&p.text, lease));
+    let reported = record.digest.prompt.as_ref().is_some_and(|p| p.seq > lease.mark && is_ours(&p.text, lease));
     let settled = lease.phase == Phase::Confirmed || reported;
-    if !settled && facts.delivering {
-        return None;
-    }
     match record.note.state {
         State::Dead => return dead(now, record, lease, facts),
         State::Waiting if !settled && (facts.seen.screen.is_some() || age > facts.ready) => {
@@ -115,8 +116,31 @@ fn with_lease(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Fac
         return Some(Step::Confirm("the client reported the prompt".into()));
     }
     match record.note.state {
-        State::Idle | State::Working => finished(record, lease).or_else(|| carry_on(now, record, lease)),
+        State::Idle => finished(record, lease).or_else(|| carry_on(now, record, lease)),
+        State::Stalled => Some(stalled(now, record, lease, facts)),
+        State::Waiting | State::Limited | State::Unknown => {
+            let why = record.note.evidence.last().cloned().unwrap_or_default();
+            Some(Step::Wait(format!("{}: {why}", record.note.state)))
+        }
         _ => None,
+    }
+}
+
+/// A turn that has ended without an end of its task (Esc, a lost report) is taken up again once
+/// nobody is near; one that runs in silence is a person's to judge.
+fn stalled(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>) -> Step {
+    let why = record.note.evidence.last().cloned().unwrap_or_default();
+    let idles = facts.seen.file.as_ref().is_some_and(|f| f.status == ClientStatus::Idle);
+    let alone = matches!(&facts.seen.pane, PaneView::Present(pane) if pane.attached == 0);
+    let since = lease.nudged.unwrap_or(record.note.since).max(record.note.since);
+    let age = now.duration_since(since);
+    match NUDGES.get(lease.nudges as usize) {
+        _ if !idles || !alone => Step::Wait(format!("stalled: {why}")),
+        None => Step::FailAttempt(format!("told {} times to carry on: {why}", lease.nudges)),
+        Some(pause) if !age.is_negative() && age < SignedDuration::from_secs(*pause + LEFT_ALONE) => {
+            Step::Wait(format!("stalled: {why}; it is told to carry on after a while"))
+        }
+        Some(_) => Step::CarryOn(why),
     }
 }
 
@@ -130,7 +154,7 @@ fn unsettled(record: &SessionRecord, lease: &Lease, facts: &Facts<'_>, age: Sign
     if lease.phase == Phase::Claimed {
         return None;
     }
-    if facts.in_transcript {
+    if facts.in_transcript == Some(true) {
         return Some(Step::Confirm("the prompt is in the transcript".into()));
     }
     if age < PATIENCE {
@@ -138,7 +162,7 @@ fn unsettled(record: &SessionRecord, lease: &Lease, facts: &Facts<'_>, age: Sign
     }
     match (record.note.state, &facts.composer) {
         (State::Idle, Some(text)) if is_ours(text, lease) => Some(Step::PressEnter),
-        (State::Idle, Some(text)) if text.is_empty() => {
+        (State::Idle, Some(text)) if text.is_empty() && facts.in_transcript == Some(false) => {
             Some(Step::SendAfresh("idle, nothing in the composer, nothing in the transcript".into()))
         }
         (State::Idle, _) => Some(Step::Wait("it cannot be seen whether the prompt arrived".into())),
@@ -146,12 +170,12 @@ fn unsettled(record: &SessionRecord, lease: &Lease, facts: &Facts<'_>, age: Sign
     }
 }
 
-/// A `Stop` after the prompt, nothing left running, and the client idle.
+/// A `Stop` after the prompt, and nothing left running behind it.
 fn finished(record: &SessionRecord, lease: &Lease) -> Option<Step> {
-    let prompt = record.digest.prompt.as_ref().filter(|p| p.at >= lease.claimed)?;
-    let stop = record.digest.stop.as_ref().filter(|s| s.at >= prompt.at)?;
-    let failed_later = record.digest.failure.as_ref().is_some_and(|f| f.at > stop.at);
-    if record.note.state != State::Idle || stop.running > 0 || failed_later {
+    let digest = &record.digest;
+    let stop = digest.stop.as_ref().filter(|s| s.seq > lease.mark)?;
+    let later = |s: &Option<super::event::Seen>| s.as_ref().is_some_and(|s| s.seq > stop.seq);
+    if stop.running > 0 || later(&digest.prompt) || later(&digest.failure) {
         return None;
     }
     Some(Step::Finish("the client ended its turn with nothing left running".into()))
@@ -162,7 +186,7 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
     if record.note.state != State::Idle {
         return None;
     }
-    let failure = record.digest.open_failure().filter(|f| f.at >= lease.claimed)?;
+    let failure = record.digest.open_failure().filter(|f| f.seq > lease.mark)?;
     let what = format!("{}: {}", failure.what, failure.text.lines().next().unwrap_or_default());
     if failure.what == "authentication_failed"
         || failure.what == "oauth_org_not_allowed"
@@ -172,7 +196,7 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
     }
     match NUDGES.get(lease.nudges as usize) {
         None => Some(Step::FailAttempt(format!("the turn failed {} times: {what}", lease.nudges + 1))),
-        Some(pause) if now.duration_since(failure.at) < SignedDuration::from_secs(*pause) => {
+        Some(pause) if (0..*pause).contains(&now.duration_since(failure.at).as_secs()) => {
             Some(Step::Wait(format!("the turn failed ({what}), carries on after a pause")))
         }
         Some(_) => Some(Step::CarryOn(what)),
@@ -184,13 +208,25 @@ fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>
     if lease.phase == Phase::Claimed {
         return None; // nothing was sent: dispatch delivers it or gives it back
     }
-    // The transcript appears with the first prompt: without one there is nothing to come back to.
-    let begun = facts.has_transcript.unwrap_or(lease.phase == Phase::Confirmed);
-    if !begun {
-        if lease.phase == Phase::Sending && record.client.is_none() {
+    // It had finished before it died: nothing is left to come back for.
+    if lease.phase == Phase::Confirmed
+        && let Some(done) = finished(record, lease)
+    {
+        return Some(done);
+    }
+    // Its own prompt must stand in the transcript: a session that was to be replaced still has the
+    // conversation of an earlier task.
+    let begun = if lease.phase == Phase::Confirmed { facts.has_transcript } else { facts.in_transcript };
+    match begun {
+        Some(true) => {}
+        None => return Some(Step::Wait(format!("dead, and its conversation cannot be reached: {how}"))),
+        Some(false) if lease.phase == Phase::Confirmed => {
+            return Some(Step::FailAttempt(format!("its conversation is gone: {how}")));
+        }
+        Some(false) if lease.phase == Phase::Sending && record.client.is_none() => {
             return Some(Step::SendAfresh("no client was started".into()));
         }
-        return Some(Step::Return(format!("the client ended before it took the task: {how}")));
+        Some(false) => return Some(Step::Return(format!("the client ended before it took the task: {how}"))),
     }
     if lease.resumes >= facts.max_resumes {
         return Some(Step::FailAttempt(format!("the client died {} times: {how}", lease.resumes + 1)));
@@ -204,27 +240,34 @@ fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>
 }
 
 fn without_lease(now: Timestamp, record: &SessionRecord, facts: &Facts<'_>) -> Option<Step> {
-    if record.note.state != State::Dead || record.client.is_none() {
+    if record.note.state != State::Dead || (record.client.is_none() && record.kind == Kind::Pool) {
         return None;
     }
     let how = record.note.evidence.first().cloned().unwrap_or_default();
     if record.kind == Kind::Pool {
-        return Some(Step::Forget);
+        return Some(Step::Forget("its client is gone and it had no task".into()));
+    }
+    if !facts.configured {
+        if record.client.is_none() {
+            return None;
+        }
+        return Some(Step::Forget("its client is gone and the configuration does not name it any more".into()));
     }
     // The operator's own: brought back after a death, left alone after a goodbye.
-    let launched = record.client.as_ref().map(|c| c.launched);
     let said_goodbye = record
         .digest
         .end
         .as_ref()
-        .is_some_and(|e| Some(e.at) >= launched && (e.what == "prompt_input_exit" || e.what == "logout"));
+        .is_some_and(|e| e.seq > record.launch_mark && (e.what == "prompt_input_exit" || e.what == "logout"));
     if said_goodbye {
         return Some(Step::Wait("a person ended it: `launch` starts it again".into()));
     }
     if !facts.revive_dedicated {
         return Some(Step::Wait("dead, and `watcher.dedicated_resume` is off".into()));
     }
-    if record.not_before.is_some_and(|t| now < t) {
+    let left = record.not_before.map_or(SignedDuration::ZERO, |t| t.duration_since(now));
+    // A clock that went back must not park it for longer than ever was meant.
+    if left.is_positive() && left <= SignedDuration::from_secs(BACKOFF[BACKOFF.len() - 1]) {
         return Some(Step::Wait(format!("died {} times, comes back after a pause", record.revivals)));
     }
     match facts.has_transcript {
@@ -253,7 +296,7 @@ mod tests {
     }
 
     fn seen(at: i64, text: &str) -> Option<Seen> {
-        Some(Seen { at: t(at), text: text.into(), ..Seen::default() })
+        Some(Seen { at: t(at), seq: at.unsigned_abs(), text: text.into(), ..Seen::default() })
     }
 
     /// A pool session with a confirmed lease since second 10, prompt reported at 11.
@@ -271,6 +314,9 @@ mod tests {
             claimed: t(10),
             resumes: 0,
             nudges: 0,
+            nudged: None,
+            mark: 10,
+            transcript_from: 0,
             carry_on: false,
             stall_after_seconds: None,
             max_attempts: 3,
@@ -279,17 +325,23 @@ mod tests {
     }
 
     fn look() -> Observation {
-        Observation { pane: PaneView::Present(PaneFacts::default()), process: None, file: None, screen: None }
+        Observation {
+            pane: PaneView::Present(PaneFacts::default()),
+            process: None,
+            file: None,
+            screen: None,
+            astray: None,
+        }
     }
 
     fn facts(seen: &Observation) -> Facts<'_> {
         Facts {
             seen,
             place: Some(Place::Claimed),
-            delivering: false,
             has_transcript: Some(true),
-            in_transcript: false,
+            in_transcript: Some(false),
             composer: None,
+            configured: true,
             revive_dedicated: true,
             max_resumes: 2,
             ready: SignedDuration::from_secs(60),
@@ -313,6 +365,12 @@ mod tests {
         r.digest.stop = seen(15, "");
         r.note.state = State::Working;
         assert_eq!(step(t(30), &r, &facts(&look)), None, "still at work");
+        r.note.state = State::Dead;
+        assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Finish(_))), "it had ended before it died");
+        // What came after what is told by the order of the events, not by a clock that was set back.
+        r.note.state = State::Idle;
+        r.digest.stop.as_mut().unwrap().at = t(-3600);
+        assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Finish(_))));
     }
 
     #[test]
@@ -339,7 +397,9 @@ mod tests {
         assert_eq!(step(t(30), &r, &ours), Some(Step::PressEnter));
         let theirs = Facts { composer: Some("a person's draft".into()), ..f.clone() };
         assert!(matches!(step(t(30), &r, &theirs), Some(Step::Wait(_))));
-        let written = Facts { in_transcript: true, ..f.clone() };
+        let unseen = Facts { composer: Some(String::new()), in_transcript: None, ..f.clone() };
+        assert!(matches!(step(t(30), &r, &unseen), Some(Step::Wait(_))), "an error is no evidence");
+        let written = Facts { in_transcript: Some(true), ..f.clone() };
         assert!(matches!(step(t(30), &r, &written), Some(Step::Confirm(_))));
         r.digest.prompt = seen(12, "Task x (attempt 1): read");
         assert!(matches!(step(t(30), &r, &f), Some(Step::Confirm(_))));
@@ -361,15 +421,26 @@ mod tests {
         lease(&mut r).resumes = 0;
         lease(&mut r).phase = Phase::Submitted;
         r.digest.prompt = None;
-        let none = Facts { has_transcript: Some(false), ..f };
+        let none = Facts { in_transcript: Some(false), ..f.clone() };
         assert!(matches!(step(t(20), &r, &none), Some(Step::Return(_))), "it never began");
+        let hidden = Facts { in_transcript: None, has_transcript: None, ..f.clone() };
+        assert!(matches!(step(t(20), &r, &hidden), Some(Step::Wait(_))), "a disk that is not mounted");
+        lease(&mut r).phase = Phase::Confirmed;
+        assert!(matches!(step(t(20), &r, &hidden), Some(Step::Wait(_))));
+        let gone = Facts { has_transcript: Some(false), ..f };
+        assert!(matches!(step(t(20), &r, &gone), Some(Step::FailAttempt(_))), "counted: it had begun");
     }
 
     #[test]
     fn a_failed_turn_carries_on_after_a_pause_and_a_login_needs_a_person() {
         let (look, mut r) = (look(), record(State::Idle));
-        r.digest.failure =
-            Some(Seen { at: t(15), what: "server_error".into(), text: "API Error: 529".into(), running: 0 });
+        r.digest.failure = Some(Seen {
+            at: t(15),
+            seq: 15,
+            what: "server_error".into(),
+            text: "API Error: 529".into(),
+            running: 0,
+        });
         assert!(matches!(step(t(20), &r, &facts(&look)), Some(Step::Wait(_))));
         assert!(matches!(step(t(40), &r, &facts(&look)), Some(Step::CarryOn(_))));
         lease(&mut r).nudges = 5;
@@ -397,12 +468,15 @@ mod tests {
         r.kind = Kind::Dedicated;
         r.lease = None;
         assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Resume(_))));
-        r.digest.end = Some(Seen { at: t(20), what: "prompt_input_exit".into(), ..Seen::default() });
+        r.digest.end = Some(Seen { at: t(20), seq: 20, what: "prompt_input_exit".into(), ..Seen::default() });
         assert!(matches!(step(t(30), &r, &facts(&look)), Some(Step::Wait(_))));
-        r.digest.end.as_mut().unwrap().at = t(5);
+        r.launch_mark = 20;
         let none = Facts { has_transcript: Some(false), ..facts(&look) };
         assert!(matches!(step(t(30), &r, &none), Some(Step::Relaunch(_))));
         r.kind = Kind::Pool;
-        assert_eq!(step(t(30), &r, &none), Some(Step::Forget));
+        assert!(matches!(step(t(30), &r, &none), Some(Step::Forget(_))));
+        r.kind = Kind::Dedicated;
+        let gone = Facts { configured: false, ..none };
+        assert!(matches!(step(t(30), &r, &gone), Some(Step::Forget(_))));
     }
 }

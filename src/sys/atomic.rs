@@ -13,7 +13,7 @@
 use anyhow::{Context, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -176,6 +176,16 @@ fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Moves a file over another one.
+///
+/// # Errors
+/// If the source is gone or a step fails.
+pub fn replace(from: &Path, to: &Path) -> Result<()> {
+    step("rename over");
+    fs::rename(from, to).with_context(|| format!("could not move `{}` to `{}`", from.display(), to.display()))?;
+    sync_dir(parent(to)?)
+}
+
 /// Whether an error of [`create`] or [`claim`] says that the target name was taken.
 #[must_use]
 pub fn is_taken(error: &anyhow::Error) -> bool {
@@ -236,11 +246,9 @@ pub fn ensure_dir_mode(path: &Path, mode: u32) -> Result<()> {
 /// # Errors
 /// If the file cannot be opened, or not all of the line fits on the disk.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
-    let mut bytes = Vec::with_capacity(line.len() + 2);
-    bytes.extend_from_slice(line.as_bytes());
-    bytes.push(b'\n');
     let open = || {
         OpenOptions::new()
+            .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
@@ -248,11 +256,20 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
             .open(path)
     };
     let mut file = open().with_context(|| format!("could not open `{}`", path.display()))?;
+    let mut bytes = Vec::with_capacity(line.len() + 2);
+    // A line that a full disk has torn must not swallow this one.
+    let mut last = [b'\n'];
+    if let Some(end) = file.metadata().ok().and_then(|m| m.len().checked_sub(1)) {
+        let _ = file.read_exact_at(&mut last, end);
+    }
+    if last != [b'\n'] {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(line.as_bytes());
+    bytes.push(b'\n');
     step("append");
     let count = file.write(&bytes).with_context(|| format!("could not append to `{}`", path.display()))?;
     if count < bytes.len() {
-        // A full disk takes part of a line; readers skip it, and this newline keeps the next whole.
-        let _ = file.write(b"\n");
         anyhow::bail!("only {count} of {} bytes fitted into `{}`", bytes.len(), path.display());
     }
     Ok(())
@@ -263,6 +280,7 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
 /// # Errors
 /// If it cannot be created.
 pub fn touch(path: &Path) -> Result<()> {
+    step("create hint");
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
             Err(e).with_context(|| format!("could not create `{}`", path.display()))
@@ -274,6 +292,29 @@ pub fn touch(path: &Path) -> Result<()> {
 /// Removes an empty hint file without syncing; it need not exist.
 pub fn untouch(path: &Path) {
     let _ = fs::remove_file(path);
+}
+
+/// A lock of another program that is a directory: who makes it has it, who finds it waits.
+#[derive(Debug)]
+pub struct DirLock(Option<PathBuf>);
+
+impl DirLock {
+    /// Takes it, or goes on without it when its holder does not let go in time: a crash leaves it.
+    #[must_use]
+    pub fn wait(path: &Path, limit: std::time::Duration) -> Self {
+        let made = super::clock::wait_for(limit, std::time::Duration::from_millis(50), || {
+            fs::create_dir(path).ok().map(|()| path.to_owned())
+        });
+        Self(made)
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = fs::remove_dir(path);
+        }
+    }
 }
 
 /// Removes the temp files of runs that were killed. Only under the state lock: every writer holds
@@ -319,8 +360,10 @@ pub fn replace_hint(path: &Path, bytes: &[u8]) -> Result<()> {
     let temp = parent(path)?.join(format!("{TEMP_PREFIX}{name}.{}", std::process::id()));
     let mut open = OpenOptions::new();
     open.write(true).create(true).truncate(true).mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
+    step("write hint");
     open.open(&temp)
         .and_then(|mut file| file.write_all(bytes))
+        .inspect(|()| step("rename hint"))
         .and_then(|()| fs::rename(&temp, path))
         .inspect_err(|_| drop(fs::remove_file(&temp)))
         .with_context(|| format!("could not write `{}`", path.display()))

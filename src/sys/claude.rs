@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic;
 use super::store::Store;
-use crate::config::Client;
+use crate::config::{Account, Client};
 use crate::error::Mark;
 use crate::model::delivery::is_ours;
 use crate::model::event::ClientFile;
@@ -32,6 +32,10 @@ const EVENTS: [&str; 11] = [
     "PermissionRequest",
     "Notification",
 ];
+
+/// The variables by which a client tells whose it is, to the agent's own calls and to us.
+const SESSION_VAR: &str = "CLAUDE_FAILOVER_SESSION";
+const STATE_VAR: &str = "CLAUDE_FAILOVER_STATE_DIR";
 
 /// What a client is started with.
 #[derive(Clone, Debug)]
@@ -103,8 +107,8 @@ fn environment(start: &Start<'_>) -> BTreeMap<String, String> {
         ("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "false".to_owned()),
         ("CLAUDE_FAILOVER", text(start.program)),
         ("CLAUDE_FAILOVER_CONFIG", text(start.config)),
-        ("CLAUDE_FAILOVER_STATE_DIR", text(start.state)),
-        ("CLAUDE_FAILOVER_SESSION", start.session.to_string()),
+        (STATE_VAR, text(start.state)),
+        (SESSION_VAR, start.session.to_string()),
     ]
     .into_iter()
     .map(|(k, v)| (k.to_owned(), v))
@@ -177,6 +181,11 @@ pub fn seed_home(home: &Path, cwd: &Path) -> Result<()> {
     if root == before {
         return Ok(());
     }
+    // The client's own lock on this file is a directory beside it, which it leaves to whoever does
+    // not touch it for ten seconds.
+    let mut lock = path.clone().into_os_string();
+    lock.push(".lock");
+    let _held = atomic::DirLock::wait(Path::new(&lock), std::time::Duration::from_secs(12));
     atomic::write(&path, serde_json::to_string_pretty(&root)?.as_bytes())
 }
 
@@ -213,6 +222,31 @@ pub fn state_file(account_home: &Path, pid: i32, start: u64) -> Option<ClientFil
     ClientFile::parse(&text).filter(|f| f.pid == pid && f.start == start)
 }
 
+/// Whether a process was launched by us for a session: its environment says so. A person's own tmux
+/// session may have the name of one of ours.
+#[must_use]
+pub fn is_of_session(pid: i32, session: &SessionName, state: &Path) -> bool {
+    let Ok(environ) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
+    let has = |wanted: String| environ.split(|b| *b == 0).any(|entry| entry == wanted.as_bytes());
+    has(format!("{SESSION_VAR}={session}")) && has(format!("{STATE_VAR}={}", state.display()))
+}
+
+/// Whether a client of this home is refreshing its login right now: a kill in that moment loses the
+/// login, since the old token is spent and the new one not written. The client marks it by a
+/// directory that it touches every five seconds; one untouched for a minute is a crash's.
+#[must_use]
+pub fn is_refreshing(account_home: &Path) -> bool {
+    let mut beside = account_home.as_os_str().to_owned();
+    beside.push(".lock");
+    [account_home.join(".oauth_refresh.lock"), beside.into()]
+        .iter()
+        .filter_map(|lock| lock.metadata().ok()?.modified().ok())
+        .any(|touched| {
+            let age = jiff::Timestamp::try_from(touched).map(|t| super::clock::now().duration_since(t));
+            age.is_ok_and(|age| age.as_secs().abs() < 60)
+        })
+}
+
 /// The transcript of a conversation: where a hook said it is, else where its id is found. The
 /// name of the folder is the client's business and is never computed.
 ///
@@ -228,6 +262,11 @@ pub fn transcript(account_home: &Path, told: Option<&str>, conversation: &str) -
         return Ok(Some(path));
     }
     let dir = account_home.join("projects");
+    let is_link = dir.symlink_metadata().is_ok();
+    if !dir.is_dir() && (told.is_some() || is_link) {
+        // It had a transcript, or a tree: what is missing is a disk that is not mounted.
+        return Err(anyhow!("the transcripts cannot be reached: `{}`", dir.display()));
+    }
     let entries = match std::fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -236,7 +275,7 @@ pub fn transcript(account_home: &Path, told: Option<&str>, conversation: &str) -
     Ok(entries.flatten().map(|e| e.path().join(&name)).find(|p| p.is_file()))
 }
 
-/// Whether the end of a transcript holds our prompt of this try as something the user said.
+/// Whether a transcript holds our prompt of this sending as something the user said.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -244,15 +283,15 @@ pub fn holds_prompt(transcript: &Path, lease: &Lease) -> Result<bool> {
     const TAIL: u64 = 1 << 20;
     let mut file = std::fs::File::open(transcript)?;
     let size = file.metadata()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    // What stood there before the sending was of an earlier one.
+    file.seek(SeekFrom::Start(size.saturating_sub(TAIL).max(lease.transcript_from.min(size))))?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes)?;
     Ok(bytes.split(|b| *b == b'\n').any(|line| {
         // The first line of the tail may be torn; it then simply does not parse.
         serde_json::from_slice::<Value>(line).is_ok_and(|v| {
             let said = v.pointer("/message/content").and_then(Value::as_str).unwrap_or_default();
-            let at = v.get("timestamp").and_then(Value::as_str).and_then(|t| t.parse::<jiff::Timestamp>().ok());
-            v["type"] == "user" && at.is_none_or(|t| t >= lease.since) && is_ours(said, lease)
+            v["type"] == "user" && is_ours(said, lease)
         })
     }))
 }
@@ -289,7 +328,7 @@ pub fn tokens(transcript: &Path, since: jiff::Timestamp) -> Result<Tokens> {
 ///
 /// # Errors
 /// If the client is not installed, the directory is gone, or the home cannot be prepared.
-pub fn prepare(client: &Client, account_home: &Path, cwd: &Path) -> Result<PathBuf> {
+pub fn prepare(store: &Store, client: &Client, account: &Account, cwd: &Path) -> Result<PathBuf> {
     let program = super::paths::find_program(&client.program, &client.path)
         .ok_or_else(|| anyhow!("the client is not installed: `{}`", client.program.display()))
         .hint("install it, or set `client.program` to its absolute path")?;
@@ -297,7 +336,9 @@ pub fn prepare(client: &Client, account_home: &Path, cwd: &Path) -> Result<PathB
         // tmux would silently start it in the home instead.
         return Err(anyhow!("the directory is gone: `{}`", cwd.display()));
     }
-    seed_home(account_home, cwd)?;
+    // One at a time for each home: two launches would lose one another's trust entry.
+    let _held = store.home_lock(&account.name)?;
+    seed_home(&account.home, cwd)?;
     Ok(program)
 }
 

@@ -32,6 +32,24 @@ pub fn wait_for<T>(limit: Duration, every: Duration, mut look: impl FnMut() -> O
     }
 }
 
+/// Measures a span of time, whatever the wall clock does.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long ago that was.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// Lets time pass: the client's composer needs it between a line and its Enter.
 pub fn pause(time: Duration) {
     std::thread::sleep(time);

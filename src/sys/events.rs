@@ -2,10 +2,16 @@
 
 use anyhow::{Context, Result};
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use super::store::Store;
+use super::atomic;
+use super::store::{Locked, Store};
 use crate::model::event::{Digest, Event};
 use crate::model::name::SessionName;
+
+/// The size at which an event file is put aside, in bytes: a few months of a busy session.
+const ROTATE_AT: u64 = 16 << 20;
 
 /// The most that one look reads; the rest comes with the next one.
 const MAX_READ: u64 = 8 << 20;
@@ -16,18 +22,37 @@ const MAX_READ: u64 = 8 << 20;
 /// If the file is there and cannot be read.
 pub fn fold(store: &Store, name: &SessionName, digest: &mut Digest) -> Result<()> {
     let path = store.events_path(name);
-    let size = match path.metadata() {
-        Ok(meta) => meta.len(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
+    let (size, file) = match path.metadata() {
+        Ok(meta) => (meta.len(), meta.ino()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e).with_context(|| format!("could not look at `{}`", path.display())),
     };
-    if size < digest.offset {
-        digest.offset = 0; // rotated: what is there now is new
+    if size < digest.offset || file != digest.file {
+        // Rotated, or shorter after a power cut: what is there now is new.
+        (digest.offset, digest.file) = (0, file);
     }
+    read(&path, size, digest)
+}
+
+/// Begins a new event file when the old one has grown large; one old file is kept. A hook that has
+/// just opened the old one may lose its line: evidence, never the only record.
+///
+/// # Errors
+/// If it cannot be renamed.
+pub fn rotate(locked: &mut Locked<'_>, name: &SessionName, digest: &mut Digest) -> Result<()> {
+    let path = locked.store().events_path(name);
+    if path.metadata().map_or(0, |meta| meta.len()) < ROTATE_AT {
+        return Ok(());
+    }
+    fold(locked.store(), name, digest)?;
+    atomic::replace(&path, &path.with_extension("jsonl.old"))
+}
+
+fn read(path: &Path, size: u64, digest: &mut Digest) -> Result<()> {
     if size == digest.offset {
         return Ok(());
     }
-    let mut file = std::fs::File::open(&path).with_context(|| format!("could not open `{}`", path.display()))?;
+    let mut file = std::fs::File::open(path).with_context(|| format!("could not open `{}`", path.display()))?;
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(digest.offset))
         .and_then(|_| file.take(MAX_READ).read_to_end(&mut bytes))

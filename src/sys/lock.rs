@@ -88,17 +88,20 @@ pub fn attempt(path: &Path, note: &str) -> Result<Held, LockError> {
     }
 }
 
-/// Takes a lock, waiting for it up to `limit`; `tell` is called once, with the holder, if it waits.
+/// Takes a lock, waiting for it up to `limit`; `tell` is called once, with the holder, if it waits
+/// for more than half a second.
 ///
 /// # Errors
 /// [`LockError::Busy`] if it stayed busy.
 pub fn wait(path: &Path, note: &str, limit: Duration, tell: impl Fn(&str)) -> Result<Held, LockError> {
     let mut told = false;
     let mut last = None;
+    let start = clock::Stopwatch::start();
     clock::wait_for(limit, Duration::from_millis(5), || match attempt(path, note) {
         Ok(held) => Some(Ok(held)),
         Err(LockError::Busy { holder, path }) => {
-            if !told {
+            // Most waits are milliseconds long and no news.
+            if !told && start.elapsed() > Duration::from_millis(500) {
                 tell(&holder);
                 told = true;
             }

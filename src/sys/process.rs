@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -124,21 +124,6 @@ pub fn run<S: AsRef<OsStr>>(
     })
 }
 
-/// Starts a program and leaves it: for the tests' and the demo's stand-ins only.
-///
-/// # Errors
-/// If it cannot be started.
-pub fn feed(program: &Path, args: &[&str], input: &[u8], timeout: Duration) -> Result<i32, ProcessError> {
-    let failed = |e| ProcessError::Failed(program.to_owned(), e);
-    let mut child =
-        Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().map_err(failed)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let _ = stdin.write_all(input);
-    }
-    let ended = clock::wait_for(timeout, Duration::from_millis(2), || child.try_wait().ok().flatten());
-    ended.and_then(|s| s.code()).ok_or_else(|| ProcessError::TimedOut(program.to_owned(), timeout))
-}
-
 /// A process that cannot be mistaken for a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessId {
@@ -182,6 +167,12 @@ impl ProcessId {
     #[must_use]
     pub fn signal(&self, signal: Signal) -> bool {
         self.is_alive() && kill(Pid::from_raw(self.pid), signal).is_ok()
+    }
+
+    /// The directory in which it works, if that can be seen.
+    #[must_use]
+    pub fn cwd(&self) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/{}/cwd", self.pid)).ok().filter(|_| self.is_alive())
     }
 
     /// Waits until it is gone.

@@ -340,6 +340,20 @@ pub fn give_back(_locked: &mut Locked<'_>, project: &Path, id: &TaskId) -> Resul
     atomic::claim(&paths.claimed(id), &paths.waiting(id))
 }
 
+/// Takes the name in the inbox away of a task that also has its claimed one: a move by link and
+/// unlink that was killed between the two. Two files with one name each are left alone.
+///
+/// # Errors
+/// If a step fails.
+pub fn settle_twin(_locked: &mut Locked<'_>, project: &Path, id: &TaskId) -> Result<()> {
+    let paths = Paths::of(project);
+    let (waiting, claimed) = (paths.waiting(id), paths.claimed(id));
+    match (waiting.symlink_metadata(), claimed.symlink_metadata()) {
+        (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()) => atomic::remove(&waiting),
+        _ => Ok(()),
+    }
+}
+
 /// Which end a task has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {

@@ -36,6 +36,23 @@ pub struct Locked<'a> {
     _held: lock::Held,
 }
 
+/// The right to start, to end or to type into the client of one session, held across tmux. Two
+/// commands that would do so at once see each other here: a launch that a `stop` overtakes would
+/// leave a client that nobody knows of.
+#[derive(Debug)]
+pub struct SessionLock {
+    name: SessionName,
+    _held: lock::Held,
+}
+
+impl SessionLock {
+    /// The session.
+    #[must_use]
+    pub fn name(&self) -> &SessionName {
+        &self.name
+    }
+}
+
 /// A state file that cannot be used.
 #[derive(Clone, Debug)]
 pub struct Broken {
@@ -122,9 +139,10 @@ impl Store {
     /// If it stays busy for ten seconds: its holders need milliseconds, so one of them hangs.
     pub fn lock(&self) -> Result<Locked<'_>> {
         let note = holder_note("claude-failover");
-        let held = lock::wait(&self.lock_path("state"), &note, Duration::from_secs(10), |_| {})
+        let held = lock::wait(&self.lock_path("state"), &note, Duration::from_secs(10), tell)
             .exit(Exit::Busy)
-            .context("the state lock stays busy")?;
+            .context("the state lock stays busy")
+            .hint("its holder needs milliseconds: look what hangs")?;
         Ok(Locked { store: self, _held: held })
     }
 
@@ -136,12 +154,43 @@ impl Store {
         lock::attempt(&self.lock_path(command), &holder_note(command))
     }
 
-    /// Takes the run lock of a command, waiting up to ten seconds; `tell` hears once for whom.
+    /// When a command last ran, by the note in its run lock; `None` if it never did.
+    #[must_use]
+    pub fn last_run(&self, command: &str) -> Option<jiff::Timestamp> {
+        let meta = self.lock_path(command).metadata().ok().filter(|meta| meta.len() > 0)?;
+        jiff::Timestamp::try_from(meta.modified().ok()?).ok()
+    }
+
+    /// Takes the lock of a session, at once or not at all. Order: run lock, session lock, state lock.
+    ///
+    /// # Errors
+    /// [`lock::LockError::Busy`] if another command works on the session.
+    pub fn session_lock(&self, name: &SessionName, command: &str) -> Result<SessionLock, lock::LockError> {
+        let held = lock::attempt(&self.lock_path(&format!("session-{name}")), &holder_note(command))?;
+        Ok(SessionLock { name: name.clone(), _held: held })
+    }
+
+    /// Takes the lock of a session, waiting up to half a minute for whoever has it: a delivery.
     ///
     /// # Errors
     /// [`lock::LockError::Busy`] if it stayed busy.
-    pub fn wait_run_lock(&self, command: &str, tell: impl Fn(&str)) -> Result<lock::Held, lock::LockError> {
-        lock::wait(&self.lock_path(command), &holder_note(command), Duration::from_secs(10), tell)
+    pub fn wait_session_lock(&self, name: &SessionName, command: &str) -> Result<SessionLock> {
+        let path = self.lock_path(&format!("session-{name}"));
+        let held = lock::wait(&path, &holder_note(command), Duration::from_secs(30), tell)
+            .exit(Exit::Busy)
+            .with_context(|| format!("another command works on session `{name}`"))?;
+        Ok(SessionLock { name: name.clone(), _held: held })
+    }
+
+    /// Takes the lock of an account's home, for the milliseconds in which something is put into it.
+    ///
+    /// # Errors
+    /// If it stays busy.
+    pub fn home_lock(&self, account: &AccountName) -> Result<lock::Held> {
+        let path = self.lock_path(&format!("home-{account}"));
+        lock::wait(&path, &holder_note("launch"), Duration::from_secs(30), tell)
+            .exit(Exit::Busy)
+            .with_context(|| format!("another command prepares the home of account `{account}`"))
     }
 
     /// A session's file.
@@ -235,12 +284,14 @@ impl Store {
         }
     }
 
-    /// Takes the signs away, before the look that they asked for.
-    pub fn take_kicks(&self) {
-        let Ok(entries) = std::fs::read_dir(self.root.join("kick")) else { return };
-        for entry in entries.flatten() {
+    /// Takes the signs away, before the look that they asked for. Who had left one.
+    pub fn take_kicks(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.root.join("kick")) else { return Vec::new() };
+        let take = |entry: std::fs::DirEntry| {
             atomic::untouch(&entry.path());
-        }
+            entry.file_name().to_string_lossy().into_owned()
+        };
+        entries.flatten().map(take).collect()
     }
 
     /// Notes what was changed and why: evidence for `log`, never the only record.
@@ -290,6 +341,9 @@ pub struct AccountRecord {
     /// Why.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// The task of the last launch that failed: others go before it, it may be what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_task: Option<TaskRef>,
     /// Fields of a newer program, kept.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -308,6 +362,7 @@ impl AccountRecord {
             failed_launches: 0,
             not_before: None,
             reason: String::new(),
+            failed_task: None,
             extra: serde_json::Map::new(),
         }
     }
@@ -385,6 +440,11 @@ impl Locked<'_> {
             atomic::sweep_temp(&self.store.root.join(dir));
         }
     }
+}
+
+/// Says for whom a command waits, once it has to.
+fn tell(holder: &str) {
+    log::warn!("waiting for {holder} …");
 }
 
 /// Who holds a lock, for the message of those who wait.

@@ -50,6 +50,15 @@ pub enum TmuxError {
     Failed(ProcessError),
     /// No server runs.
     NoServer,
+    /// A client or a session of the wanted name is there already.
+    Taken {
+        /// Its name.
+        session: String,
+        /// The process in it.
+        pid: i32,
+        /// Whether we have launched it.
+        ours: bool,
+    },
     /// It answered with an error.
     Refused {
         /// The verb.
@@ -66,6 +75,8 @@ impl TmuxError {
         match self {
             Self::Missing(_) | Self::TooOld(_) => Some("install tmux 3.2 or newer, or set `tmux.program`".into()),
             Self::TimedOut(_) => Some("the tmux server hangs: look at it, or raise `tmux.timeout`".into()),
+            Self::Taken { ours: true, session, .. } => Some(format!("claude-failover explain session {session}")),
+            Self::Taken { .. } => Some("rename it, or change `pool.autonomous.prefix`".into()),
             _ => None,
         }
     }
@@ -78,6 +89,12 @@ impl fmt::Display for TmuxError {
             Self::TooOld(found) => write!(f, "tmux is too old: {found}"),
             Self::TimedOut(e) | Self::Failed(e) => write!(f, "tmux {e}"),
             Self::NoServer => f.write_str("no tmux server runs"),
+            Self::Taken { session, pid, ours: true } => {
+                write!(f, "a client of it runs already (pid {pid}): `{session}`")
+            }
+            Self::Taken { session, pid, .. } => {
+                write!(f, "a tmux session of this name is there and not ours (pid {pid}): `{session}`")
+            }
             Self::Refused { verb, message } => write!(f, "tmux {verb} failed: {message}"),
         }
     }
@@ -130,17 +147,25 @@ pub struct Pane {
 pub struct Snapshot {
     /// Whether a server runs.
     pub server: bool,
-    /// The first pane of each session: the one that was started with it.
+    /// All panes, in tmux's order.
     pub panes: Vec<Pane>,
     /// The newest key typed in each session, by an attached terminal that may type.
     pub typed: Vec<(String, Timestamp)>,
 }
 
 impl Snapshot {
-    /// The pane of a session, by its exact name.
+    /// The pane of a session, by its exact name: the one with a known process, else the first. A
+    /// person may have split the window in front of it.
     #[must_use]
-    pub fn pane(&self, session: &SessionName) -> Option<&Pane> {
-        self.panes.iter().find(|p| p.session == session.as_str())
+    pub fn pane(&self, session: &SessionName, pid: Option<i32>) -> Option<&Pane> {
+        let mut own = self.panes.iter().filter(|p| p.session == session.as_str());
+        own.clone().find(|p| Some(p.pid) == pid).or_else(|| own.next())
+    }
+
+    /// The pane in which a process was started, wherever it is now.
+    #[must_use]
+    pub fn pane_of(&self, pid: i32) -> Option<&Pane> {
+        self.panes.iter().find(|p| p.pid == pid)
     }
 
     /// When a person last typed in a session.
@@ -162,6 +187,12 @@ impl PoolPane {
     #[must_use]
     pub fn new(session: PoolSession, pane: &Pane) -> Option<Self> {
         (pane.session == session.name().as_str()).then(|| Self { session, pane: pane.id.clone() })
+    }
+
+    /// The pane.
+    #[must_use]
+    pub fn id(&self) -> &PaneId {
+        &self.pane
     }
 }
 
@@ -294,7 +325,7 @@ impl Tmux {
     /// If a session of this name exists, or tmux refuses.
     pub fn new_session(&self, name: &SessionName, cwd: &Path, argv: &[String]) -> Result<Pane, TmuxError> {
         let (columns, rows) = (self.columns.to_string(), self.rows.to_string());
-        let cwd = cwd.display().to_string();
+        let cwd = unexpanded(cwd);
         let target = format!("={name}:");
         let mut args =
             vec!["new-session", "-d", "-s", name.as_str(), "-x", &columns, "-y", &rows, "-c", &cwd, "--"];
@@ -317,7 +348,7 @@ impl Tmux {
     /// # Errors
     /// If the pane lives or is gone.
     pub fn respawn(&self, pane: &PaneId, cwd: &Path, argv: &[String]) -> Result<Pane, TmuxError> {
-        let cwd = cwd.display().to_string();
+        let cwd = unexpanded(cwd);
         let mut args = vec!["respawn-pane", "-t", pane.as_str(), "-c", &cwd, "--"];
         let argv = escaped(argv);
         args.extend(argv.iter().map(String::as_str));
@@ -358,7 +389,10 @@ impl Tmux {
             Key::Enter => "Enter",
             Key::Escape => "Escape",
         };
-        self.call(&["send-keys", "-t", pane.pane.as_str(), key]).map(|_| ())
+        atomic::step("before a key");
+        self.call(&["send-keys", "-t", pane.pane.as_str(), key])?;
+        atomic::step("after a key");
+        Ok(())
     }
 
     /// Leaves copy mode, in which every key would be swallowed with exit 0.
@@ -397,6 +431,7 @@ impl Tmux {
     /// # Errors
     /// If tmux refuses; a session that is gone is no error.
     pub fn end_session(&self, session: &PoolSession) -> Result<(), TmuxError> {
+        atomic::step("before kill-session");
         match self.call(&["kill-session", "-t", &format!("={}", session.name())]) {
             Ok(_) | Err(TmuxError::NoServer) => Ok(()),
             Err(TmuxError::Refused { message, .. }) if message.contains("can't find session") => Ok(()),
@@ -442,6 +477,11 @@ pub fn is_typable(line: &str) -> bool {
         && !line.chars().any(char::is_control)
 }
 
+/// A directory as tmux takes it: it expands formats in it, `#(…)` among them, which runs a command.
+fn unexpanded(dir: &Path) -> String {
+    dir.display().to_string().replace('#', "##")
+}
+
 /// A lone `;` or one at the end of a word would end tmux's own command.
 fn escaped(argv: &[String]) -> Vec<String> {
     argv.iter()
@@ -475,8 +515,6 @@ fn parse_snapshot(text: &str) -> Snapshot {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("P|") {
             match parse_pane(rest) {
-                // The first pane listed of a session is the one that it was started with.
-                Some(pane) if snapshot.panes.iter().any(|p| p.session == pane.session) => {}
                 Some(pane) => snapshot.panes.push(pane),
                 None => log::warn!("a line of tmux that cannot be read: {}", crate::model::name::shown(line)),
             }
@@ -558,12 +596,14 @@ mod tests {
                     C|1800000009|0|ccl-1\nC|1800000010|1|ccl-1\n";
         let snapshot = parse_snapshot(text);
         let name = |n: &str| SessionName::new(n).unwrap();
-        assert_eq!(snapshot.panes.len(), 2);
-        assert_eq!(snapshot.pane(&name("ccl-1")).unwrap().command, "a|b;c");
-        let two = snapshot.pane(&name("ccl-2")).unwrap();
+        assert_eq!(snapshot.panes.len(), 3);
+        assert_eq!(snapshot.pane(&name("ccl-1"), None).unwrap().command, "a|b;c");
+        assert_eq!(snapshot.pane(&name("ccl-2"), Some(9)).unwrap().id.as_str(), "%4");
+        assert_eq!(snapshot.pane_of(9).unwrap().session, "ccl-2");
+        let two = snapshot.pane(&name("ccl-2"), Some(77)).unwrap();
         assert_eq!((two.dead, two.how.as_str(), two.in_mode, two.id.as_str()), (true, "status 143", true, "%3"));
         assert_eq!(snapshot.typed(&name("ccl-1")).unwrap().as_second(), 1_800_000_009);
-        assert_eq!(snapshot.pane(&name("ccl")), None);
+        assert_eq!(snapshot.pane(&name("ccl"), None), None);
     }
 
     #[test]
