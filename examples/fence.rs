@@ -25,7 +25,7 @@ fn main() {
         .handle_access(write)
         .and_then(Ruleset::create)
         .and_then(|set| set.add_rules(path_beneath_rules(allowed, write)))
-        .and_then(|set| set.restrict_self())
+        .and_then(landlock::RulesetCreated::restrict_self)
         .expect("Landlock refused the rules");
     if status.ruleset == RulesetStatus::NotEnforced {
         eprintln!("NOT FENCED: this kernel has no Landlock");

@@ -3,6 +3,7 @@
 //! A mistake is refused with file, line and what to do about it (exit 6); nothing is guessed.
 
 mod check;
+mod resolved;
 mod schema;
 
 use anyhow::{Context, Result, anyhow};
@@ -26,6 +27,8 @@ pub struct Config {
     pub home: PathBuf,
     /// The state directory, if it is set here.
     pub state_dir: Option<PathBuf>,
+    /// Whether it may lie where the system empties it.
+    pub allow_volatile_state: bool,
     /// The folder of sockets, if it is set here.
     pub runtime_dir: Option<PathBuf>,
     /// The account on which new sessions start.
@@ -185,6 +188,8 @@ pub struct Dispatch {
     pub reuse_sessions: bool,
     /// The largest task file, in bytes.
     pub max_task_bytes: u64,
+    /// How often the timer runs it.
+    pub interval: SignedDuration,
 }
 
 /// Looking after sessions.
@@ -198,6 +203,8 @@ pub struct Watch {
     pub max_resumes: u32,
     /// Whether a dedicated session that died is brought back.
     pub dedicated_resume: bool,
+    /// How often the timer runs it.
+    pub interval: SignedDuration,
 }
 
 /// What is read beside the file.
@@ -223,12 +230,13 @@ impl Config {
         self.dedicated.iter().find(|d| d.name == *name)
     }
 
-    /// The whole of it as YAML, for `config check`.
+    /// The whole of it as YAML that can be read back, for `config check`.
     ///
     /// # Errors
     /// If it cannot be written as YAML.
     pub fn resolved_yaml(&self) -> Result<String> {
-        serde_yaml::to_string(self).context("could not print the configuration")
+        let value = serde_yaml::to_value(resolved::raw(self)).map(resolved::without_nothing);
+        value.and_then(|value| serde_yaml::to_string(&value)).context("could not print the configuration")
     }
 }
 

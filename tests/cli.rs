@@ -15,6 +15,7 @@ mod contention;
 mod crash;
 mod flow;
 mod help;
+mod ownership;
 mod real_client;
 mod scripts;
 mod tasks;

@@ -25,10 +25,11 @@ pub fn directives(text: &str) -> Vec<Directive> {
 
 /// The task file that a prompt names.
 pub fn task_file(prompt: &str) -> Option<String> {
-    let word = prompt
-        .split([' ', ';'])
-        .find(|w| w.starts_with('/') && (w.ends_with(".md.dispatched") || w.ends_with(".md")))?;
-    Some(word.to_owned())
+    let words = shlex::split(prompt).unwrap_or_default();
+    let word = words.iter().map(|w| w.trim_end_matches(';'));
+    word.filter(|w| w.starts_with('/'))
+        .find(|w| w.ends_with(".md.dispatched") || w.ends_with(".md"))
+        .map(str::to_owned)
 }
 
 /// Whether a prompt tells a resumed client to go on.

@@ -44,7 +44,7 @@ fn prompt(env: &Env, lease: &Lease) -> String {
 /// # Errors
 /// If the record cannot be written.
 pub fn enter(env: &Env, session: &SessionName, lease: &Lease, phase: Phase) -> Result<Option<Lease>> {
-    enter_with(env, session, lease, phase, |_| Ok(()))
+    enter_with(env, session, lease, phase, |_| {})
 }
 
 fn enter_with(
@@ -52,17 +52,17 @@ fn enter_with(
     session: &SessionName,
     lease: &Lease,
     phase: Phase,
-    mark: impl FnOnce(&mut SessionRecord) -> Result<()>,
+    mark: impl FnOnce(&mut SessionRecord),
 ) -> Result<Option<Lease>> {
     let now = clock::now();
     env.store.lock()?.update_session(session, |record| {
         let same = |l: &Lease| l.task == lease.task && l.attempt == lease.attempt;
-        let Some(current) = record.lease.as_ref().filter(|l| same(l)) else { return Ok(None) };
+        let current = record.lease.as_ref().filter(|l| same(l))?;
         // The client may have been faster than we are; what it reported stands.
         if current.phase == Phase::Confirmed && phase != Phase::Sending {
-            return Ok(record.lease.clone());
+            return record.lease.clone();
         }
-        mark(record)?;
+        mark(record);
         if phase == Phase::Confirmed {
             record.held = None;
             // At work from here on, whoever looks next: the end of the lease is not the end of the turn.
@@ -79,8 +79,8 @@ fn enter_with(
             let since = if phase == Phase::Sending { now } else { current.since };
             current.enter(phase, since);
         }
-        Ok(record.lease.clone())
-    })?
+        record.lease.clone()
+    })
 }
 
 /// Marks the moment before the first key or the launch: what is reported or written from here on
@@ -90,12 +90,13 @@ fn enter_sending(env: &Env, session: &SessionName, lease: &Lease) -> Result<Leas
     let transcript = record.as_ref().and_then(|r| look::transcript(env, r).ok().flatten());
     let length = transcript.and_then(|path| path.metadata().ok()).map_or(0, |meta| meta.len());
     enter_with(env, session, lease, Phase::Sending, |record| {
-        let folded = events::fold(&env.store, session, &mut record.digest);
+        if let Err(e) = events::fold(&env.store, session, &mut record.digest) {
+            log::warn!("the events of `{session}` cannot be read: {e:#}");
+        }
         if let Some(lease) = &mut record.lease {
             lease.mark = record.digest.count;
             lease.transcript_from = length;
         }
-        folded
     })?
     .ok_or_else(|| anyhow!("session `{session}` does not have task `{}` any more", lease.task))
 }

@@ -135,7 +135,9 @@ fn intend(env: &Env, spec: &Spec) -> Result<()> {
     record.conversation = Some(spec.conversation.clone());
     record.client = None;
     events::rotate(&mut locked, &spec.session, &mut record.digest)?;
-    events::fold(&env.store, &spec.session, &mut record.digest)?;
+    if let Err(e) = events::fold(&env.store, &spec.session, &mut record.digest) {
+        log::warn!("the events of `{}` cannot be read: {e:#}", spec.session);
+    }
     record.launch_mark = record.digest.count;
     record.note = StateNote {
         state: State::Starting,

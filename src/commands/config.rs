@@ -6,7 +6,8 @@ use crate::cli::Global;
 use crate::env;
 use crate::error::Exit;
 use crate::output::Output;
-use crate::sys::paths::Roots;
+use crate::sys::paths::{self, Roots};
+use crate::sys::queue;
 
 /// Look at the configuration
 #[derive(Debug, clap::Args)]
@@ -28,8 +29,19 @@ enum Verb {
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
     let Verb::Check = args.verb;
     let roots = Roots::from_env()?;
-    let (config, path) = env::load(&roots, global, true)?;
+    let (mut config, path) = env::load(&roots, global, true)?;
     let out = Output { json: global.json, quiet: global.quiet };
+    config.projects = queue::projects(&config);
+    let state = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
+    config.state_dir = Some(paths::absolute_path(&state)?);
+    for account in config.accounts.iter().filter(|a| !a.home.is_dir()) {
+        let why = format!("account `{}` has no home yet: `{}`", account.name, account.home.display());
+        config.warnings.push(why);
+    }
+    if paths::find_program(&config.client.program, &config.client.path).is_none() {
+        let why = format!("client.program is not installed: `{}`", config.client.program.display());
+        config.warnings.push(why);
+    }
     if out.json {
         let mut value = serde_json::to_value(&config)?;
         value["version"] = 1.into();

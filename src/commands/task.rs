@@ -490,6 +490,8 @@ fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, again
         match queue::place(&project.path, &task.id) {
             Some(Place::Done) if end == End::Done => "done",
             Some(Place::Failed) if end == End::Failed => "failed",
+            // It is to be tried again and waits for that already: a run that was killed after giving it back.
+            Some(Place::Waiting) if again => "waiting",
             Some(Place::Done) => return Err(anyhow!("done already: task `{task}`")).hint(retry_hint(&task)),
             Some(Place::Failed) => return Err(anyhow!("given up already: task `{task}`")).hint(retry_hint(&task)),
             Some(Place::Waiting | Place::Claimed) => {

@@ -318,7 +318,11 @@ fn apply(
         Step::Forget(why) => {
             match env.pool(record) {
                 Some(pool) => drop(stop::stop(env, tmux, held, &pool, record, why)?),
-                None => env.store.lock()?.update_session(&record.name, |r| r.client = None)?,
+                // Nobody's any more: a record without a client, which the pool may use.
+                None => env.store.lock()?.update_session(&record.name, |r| {
+                    r.client = None;
+                    r.kind = Kind::Pool;
+                })?,
             }
             Ok(None)
         }

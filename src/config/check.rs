@@ -77,10 +77,14 @@ impl Faults {
         let path = self.path(at, text, home)?;
         if !path.is_dir() {
             let message = format!("no such directory: `{}`", path.display());
-            let hint = Some("make it, or take it out of the configuration".to_owned());
-            self.0.push(Fault { at: at.to_owned(), message, hint, absent: true });
+            self.absent(at, message, "make it, or take it out of the configuration");
         }
         Some(path)
+    }
+
+    /// The file is right and the disk is not: a fault for `config check` alone.
+    fn absent(&mut self, at: &str, message: String, hint: &str) {
+        self.0.push(Fault { at: at.to_owned(), message, hint: Some(hint.to_owned()), absent: true });
     }
 
     fn fraction(&mut self, at: &str, value: Option<f64>) {
@@ -178,6 +182,7 @@ pub fn resolve(
         max_attempts: d.max_attempts.unwrap_or(3),
         reuse_sessions: d.reuse_sessions.unwrap_or(true),
         max_task_bytes: d.max_task_bytes.map_or(1 << 20, |s| s.0),
+        interval: positive("dispatcher.interval", d.interval, SignedDuration::from_mins(1), &mut f),
     };
     if dispatch.ramp == 0 {
         f.add("dispatcher.ramp", "must be at least 1");
@@ -191,6 +196,7 @@ pub fn resolve(
         done_signal_dir: w.done_signal_dir.as_deref().and_then(|t| f.path("watcher.done_signal_dir", t, &home)),
         max_resumes: w.max_resumes.unwrap_or(5),
         dedicated_resume: w.dedicated_resume.unwrap_or(true),
+        interval: positive("watcher.interval", w.interval, SignedDuration::from_secs(30), &mut f),
     };
     f.fraction("quota.window_5h_threshold", raw.quota.window_5h_threshold);
     f.fraction("quota.window_week_threshold", raw.quota.window_week_threshold);
@@ -204,6 +210,7 @@ pub fn resolve(
         source: source.map(Path::to_owned),
         home,
         state_dir,
+        allow_volatile_state: raw.allow_volatile_state,
         runtime_dir,
         active_account,
         accounts,
@@ -269,7 +276,8 @@ fn accounts(raw: &Raw, home: &Path, f: &mut Faults) -> Vec<Account> {
         if repeated(&mut names, name.to_string(), &at).is_some() {
             f.add(&at, format!("account `{name}` is listed twice"));
         }
-        if repeated(&mut homes, path.display().to_string(), &at_home).is_some() {
+        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if repeated(&mut homes, real.display().to_string(), &at_home).is_some() {
             f.hinted(
                 &at_home,
                 format!("two accounts have the home `{}`", path.display()),
@@ -341,8 +349,13 @@ fn pool(raw: &Raw, home: &Path, f: &mut Faults) -> Pool {
     if pool.min > pool.max {
         f.add("pool.autonomous.min", format!("more than `max` ({})", pool.max));
     }
-    if let Err(e) = SessionName::new(format!("{}0", pool.prefix)) {
-        f.add("pool.autonomous.prefix", e);
+    match SessionName::new(format!("{}0", pool.prefix)) {
+        Err(e) => f.add("pool.autonomous.prefix", e),
+        // tmux itself numbers sessions so: a person's would be taken for ours.
+        Ok(_) if pool.prefix.bytes().all(|b| b.is_ascii_digit()) => {
+            f.add("pool.autonomous.prefix", "needs a letter: tmux itself gives sessions numbers as names");
+        }
+        Ok(_) => {}
     }
     pool
 }
@@ -385,13 +398,26 @@ fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
         let flag = arg.split('=').next().unwrap_or(arg);
         if REFUSED_ARGS.contains(&flag) {
             let why = "it is set by us, or would switch our hooks off";
-            f.add(format!("client.args.{n}"), format!("cannot be given: `{flag}`: {why}"));
+            let what = format!("cannot be given: `{flag}`: {why}");
+            f.hinted(
+                format!("client.args.{n}"),
+                what,
+                "models have keys of their own: `client.model`, `projects[].model`",
+            );
         }
     }
     for (key, value) in &raw.env {
         let at = format!("client.env.{key}");
         if REFUSED_ENV.contains(&key.as_str()) {
             f.hinted(&at, "cannot be set here", "logins live in the account's home; secrets never in this file");
+        }
+        // What is set here stands in a command line for a moment, and in tmux's record of it for ever.
+        let secret = ["_TOKEN", "_KEY", "SECRET", "PASSWORD"].iter().any(|part| key.contains(part));
+        if secret && !REFUSED_ENV.contains(&key.as_str()) {
+            f.hinted(&at, "looks like a secret", "let the client read it from a file of its own, such as ~/.aws");
+        }
+        if key.starts_with("LD_") || key.starts_with("CLAUDE_FAILOVER_") {
+            f.add(&at, "cannot be set here: it is set by us, or changes what the programs do");
         }
         let fits = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -37,7 +37,10 @@ fn the_smallest_configuration_has_every_default() {
     assert_eq!(c.accounts[0].home, w.dir.path().join("home/.claude-main"));
     assert_eq!((c.dispatch.ramp, c.tmux.columns, c.pool.max), (4, 200, 0));
     assert_eq!(c.client.args, ["--dangerously-skip-permissions"]);
-    assert!(c.resolved_yaml().unwrap().contains("active_account: main"));
+    let text = c.resolved_yaml().unwrap();
+    assert!(text.contains("active_account: main") && text.contains("ready_timeout: 1m"), "{text}");
+    // What is printed can be read back, and comes to the same.
+    assert_eq!(w.parse(&text).unwrap().resolved_yaml().unwrap(), text);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn line(lease: &Lease, task_file: &Path, program: &Path) -> String {
         "when it is done run `{program} task done {id} --project {project}`, or if it cannot be done \
          `{program} task fail {id} --project {project} --reason '...'`."
     );
-    let file = task_file.display();
+    let file = quoted(&task_file.display().to_string());
     let line = if lease.carry_on {
         format!(
             "{token}: this session was interrupted and resumed, carry on with the task in {file}; check first whether \

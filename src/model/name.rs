@@ -19,7 +19,8 @@ pub struct BadName {
 
 impl fmt::Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}: `{}`", article(self.kind), self.kind, self.reason, self.text)
+        write!(f, "{} {} {}", article(self.kind), self.kind, self.reason)?;
+        if self.text.is_empty() { Ok(()) } else { write!(f, ": `{}`", self.text) }
     }
 }
 

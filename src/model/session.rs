@@ -296,7 +296,8 @@ impl SessionRecord {
     pub fn held(&self, now: Timestamp) -> Option<&str> {
         let held = self.held.as_ref()?;
         let left = held.until.duration_since(now);
-        (left.is_positive() && left <= HOLD).then_some(held.why.as_str())
+        // The hold was counted from a moment later in the same run.
+        (left.is_positive() && left <= HOLD + HOLD).then_some(held.why.as_str())
     }
 
     /// Whether its client is at something although no task is known of: a turn that goes on after

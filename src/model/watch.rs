@@ -248,9 +248,7 @@ fn without_lease(now: Timestamp, record: &SessionRecord, facts: &Facts<'_>) -> O
         return Some(Step::Forget("its client is gone and it had no task".into()));
     }
     if !facts.configured {
-        if record.client.is_none() {
-            return None;
-        }
+        record.client.as_ref()?;
         return Some(Step::Forget("its client is gone and the configuration does not name it any more".into()));
     }
     // The operator's own: brought back after a death, left alone after a goodbye.

@@ -375,6 +375,21 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_is_being_refreshed_is_seen_and_a_crash_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        assert!(!is_refreshing(&home));
+        for lock in [home.join(".oauth_refresh.lock"), dir.path().join("home.lock")] {
+            std::fs::create_dir(&lock).unwrap();
+            assert!(is_refreshing(&home), "{}", lock.display());
+            let old = std::time::SystemTime::now() - std::time::Duration::from_secs(61);
+            std::fs::File::open(&lock).unwrap().set_modified(old).unwrap();
+            assert!(!is_refreshing(&home), "a minute old");
+        }
+    }
+
+    #[test]
     fn a_worktree_trusts_its_main_checkout() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();

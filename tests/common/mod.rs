@@ -129,7 +129,7 @@ impl World {
             "home: {root}/home\naccounts: [{{name: main, home: {root}/acct}}]\n\
              projects:\n- {{path: {root}/app, max_sessions: 3}}\n- {{path: {root}/web}}\n\
              pool:\n  autonomous: {{prefix: p-, max: 3}}\n  dedicated:\n  - {{name: mine, project: {root}/web}}\n\
-             client:\n  program: {program}\n  env: {{STAND_IN_LOG: {root}/agent.log{env}}}\n  ready_timeout: 5s\n\
+             client:\n  program: {program}\n  env: {{TMPDIR: {root}/tmp, STAND_IN_LOG: {root}/agent.log{env}}}\n  ready_timeout: 5s\n\
              tmux: {{socket: {root}/t.sock, config: /dev/null}}\n{more}"
         );
         std::fs::write(self.path("config.yaml"), text).unwrap();

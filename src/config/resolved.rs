@@ -1,0 +1,119 @@
+//! The configuration as it would be written with every default in it: for `config check`, and what
+//! it prints can be read back.
+
+use super::schema as s;
+use super::{Config, TmuxSocket};
+
+fn path(path: &std::path::Path) -> Option<String> {
+    Some(path.display().to_string())
+}
+
+/// The file that would come to this configuration.
+pub fn raw(c: &Config) -> s::Raw {
+    let time = |t| Some(s::Time(t));
+    s::Raw {
+        home: path(&c.home),
+        state_dir: c.state_dir.as_deref().and_then(path),
+        allow_volatile_state: c.allow_volatile_state,
+        runtime_dir: c.runtime_dir.as_deref().and_then(path),
+        active_account: Some(c.active_account.to_string()),
+        accounts: c
+            .accounts
+            .iter()
+            .map(|a| s::RawAccount {
+                name: a.name.to_string(),
+                home: a.home.display().to_string(),
+                priority: Some(a.priority),
+                limits: None,
+            })
+            .collect(),
+        projects: c
+            .projects
+            .iter()
+            .map(|p| s::RawProject {
+                name: Some(p.name.to_string()),
+                path: p.path.display().to_string(),
+                max_sessions: Some(p.max_sessions),
+                model: p.model.clone(),
+                account: p.account.as_ref().map(ToString::to_string),
+            })
+            .collect(),
+        projects_dir: c.projects_dir.as_deref().and_then(path),
+        pool: s::RawPool {
+            dedicated: c
+                .dedicated
+                .iter()
+                .map(|d| s::RawDedicated {
+                    name: d.name.to_string(),
+                    project: d.project.display().to_string(),
+                    account: d.account.as_ref().map(ToString::to_string),
+                    model: d.model.clone(),
+                })
+                .collect(),
+            autonomous: s::RawAutonomous {
+                prefix: Some(c.pool.prefix.clone()),
+                start_index: Some(c.pool.start_index),
+                min: Some(c.pool.min),
+                max: Some(c.pool.max),
+            },
+            shared_projects_dir: c.pool.shared_projects_dir.as_deref().and_then(path),
+        },
+        client: s::RawClient {
+            program: path(&c.client.program),
+            args: Some(c.client.args.clone()),
+            env: c.client.env.clone(),
+            path: Some(c.client.path.clone()),
+            shell: path(&c.client.shell),
+            api_base: c.client.api_base.clone(),
+            model: c.client.model.clone(),
+            model_critical: c.client.model_critical.clone(),
+            ready_timeout: time(c.client.ready_timeout),
+            stop_timeout: time(c.client.stop_timeout),
+        },
+        tmux: s::RawTmux {
+            program: path(&c.tmux.program),
+            socket: match &c.tmux.socket {
+                TmuxSocket::Name(name) => Some(name.clone()),
+                TmuxSocket::Path(socket) => path(socket),
+            },
+            config: c.tmux.config.as_deref().and_then(path),
+            columns: Some(c.tmux.columns),
+            rows: Some(c.tmux.rows),
+            timeout: time(c.tmux.timeout),
+        },
+        dispatcher: s::RawDispatcher {
+            projects_dir: None,
+            ramp: Some(c.dispatch.ramp),
+            cooldown: time(c.dispatch.cooldown),
+            max_attempts: Some(c.dispatch.max_attempts),
+            reuse_sessions: Some(c.dispatch.reuse_sessions),
+            max_task_bytes: Some(s::Size(c.dispatch.max_task_bytes)),
+            interval: time(c.dispatch.interval),
+        },
+        watcher: s::RawWatcher {
+            interval: time(c.watch.interval),
+            idle_timeout: time(c.watch.stall_after),
+            done_signal_dir: c.watch.done_signal_dir.as_deref().and_then(path),
+            max_resumes: Some(c.watch.max_resumes),
+            dedicated_resume: Some(c.watch.dedicated_resume),
+        },
+        ..s::Raw::default()
+    }
+}
+
+/// A value without its empty parts.
+pub fn without_nothing(value: serde_yaml::Value) -> serde_yaml::Value {
+    use serde_yaml::Value;
+    let is_nothing = |v: &Value| match v {
+        Value::Null => true,
+        Value::Mapping(m) => m.is_empty(),
+        _ => false,
+    };
+    match value {
+        Value::Mapping(map) => Value::Mapping(
+            map.into_iter().map(|(k, v)| (k, without_nothing(v))).filter(|(_, v)| !is_nothing(v)).collect(),
+        ),
+        Value::Sequence(list) => Value::Sequence(list.into_iter().map(without_nothing).collect()),
+        other => other,
+    }
+}
