@@ -110,10 +110,26 @@ fn floor(runs: usize) -> Duration {
     })
 }
 
+/// CPU time of all children that have ended, in seconds: fields 16 and 17 of `/proc/self/stat`.
+fn children_cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text[text.rfind(')').unwrap() + 2..].split(' ').collect();
+    let ticks: f64 = fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap();
+    ticks / 100.0
+}
+
 fn row(what: &str, runs: usize, run: impl FnMut()) {
-    let (time, floor) = (timed(runs, run), floor(runs));
+    let before = children_cpu();
+    let time = timed(runs, run);
+    let cpu = (children_cpu() - before) * 1000.0 / (runs + 1) as f64;
+    let floor = floor(runs);
     let ms = |d: Duration| d.as_secs_f64() * 1000.0;
-    println!("{what:58} {:9.2} ms   /bin/true {:.2} ms   ratio {:.1}", ms(time), ms(floor), ms(time) / ms(floor));
+    println!(
+        "{what:56} {:7.2} ms   cpu {cpu:6.2} ms   /bin/true {:.2} ms   ratio {:.1}",
+        ms(time),
+        ms(floor),
+        ms(time) / ms(floor)
+    );
 }
 
 fn plain(command: &mut Command) {
@@ -188,7 +204,9 @@ fn main() {
         let tmux = Command::new("tmux")
             .args(["-u", "-f", "/dev/null", "-S"])
             .arg(w.dir.join("t.sock"))
-            .args(["new-session", "-d", "-s", &format!("p-{n}"), "sleep", "600"])
+            .args(["new-session", "-d", "-s", &format!("p-{n}"), "env", &format!("CLAUDE_FAILOVER_SESSION=p-{n}")])
+            .arg(format!("CLAUDE_FAILOVER_STATE_DIR={}", w.dir.join("state").display()))
+            .args(["sleep", "600"])
             .env("HOME", w.dir.join("home"))
             .status();
         assert!(tmux.unwrap().success());

@@ -137,8 +137,7 @@ fn dispatch_into_an_idle_session() {
 #[test]
 fn dispatch_in_place_of_an_idle_session() {
     let prepare = |w: &World| {
-        let text = w.read("config.yaml").replace("max: 3", "max: 1");
-        w.write("config.yaml", text);
+        w.pool(1);
         warm(w, "web");
         w.task("t", TEXT);
     };
@@ -148,8 +147,7 @@ fn dispatch_in_place_of_an_idle_session() {
 #[test]
 fn dispatch_that_puts_a_task_back() {
     let prepare = |w: &World| {
-        let text = w.read("config.yaml").replace("max: 3", "max: 1");
-        w.write("config.yaml", text);
+        w.pool(1);
         warm(w, "app");
         w.tmux(&["send-keys", "-t", "=p-0:", "-l", "draft"]);
         until("it is drawn", SOON, || w.tmux(&["capture-pane", "-p", "-t", "=p-0:"]).out.contains("❯ draft"));

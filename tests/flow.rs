@@ -144,8 +144,7 @@ fn a_stop_with_work_in_the_background_is_not_the_end() {
     w.ok(&["task", "done", "t", "-p", "app"]);
     assert_eq!(w.place("t"), "done md");
     // What it left running holds no session for ever: the next task replaces the client.
-    let text = w.read("config.yaml").replace("max: 3", "max: 1");
-    w.write("config.yaml", text);
+    w.pool(1);
     w.task("next", "[[say:ok]]");
     w.drive("next done", |w| w.place("next") == "done md");
     assert_eq!(w.agent_log().iter().filter(|l| l["start"].is_u64()).count(), 2);
@@ -154,6 +153,7 @@ fn a_stop_with_work_in_the_background_is_not_the_end() {
 #[test]
 fn a_person_at_the_session_is_left_alone() {
     let w = World::new();
+    w.pool(1);
     w.task("web:a", "[[say:a]]");
     w.drive("a done", |w| w.place("web:a") == "done md");
     // A draft in the composer, as a person leaves it.
@@ -169,12 +169,17 @@ fn a_person_at_the_session_is_left_alone() {
         w.tmux(&["send-keys", "-t", "=p-0:", "BSpace"]);
     }
     w.tmux(&["copy-mode", "-t", "=p-0:"]);
-    w.drive("b done", |w| w.place("web:b") == "done md");
+    let later = jiff_later(40);
+    w.drive("b done", |w| {
+        w.cf_env(&["dispatch"], &[("CLAUDE_FAILOVER_NOW", &later)]); // the hold is over
+        w.place("web:b") == "done md"
+    });
 }
 
 #[test]
 fn a_person_who_types_is_not_typed_over() {
     let w = World::new();
+    w.pool(1);
     w.task("web:a", "[[say:a]]");
     w.drive("a done", |w| w.place("web:a") == "done md");
     // A terminal of a person: a second tmux server, in which the first one is attached to.

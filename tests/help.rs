@@ -42,7 +42,7 @@ fn readme_names_every_command_and_no_other() {
 fn config_check_prints_what_results_or_what_is_wrong() {
     let w = World::new();
     let said = w.ok(&["config", "check"]);
-    assert!(said.contains("active_account: main") && said.contains("stall_after: "), "{said}");
+    assert!(said.contains("active_account: main") && said.contains("idle_timeout: 1h"), "{said}");
     assert_eq!(w.json(&["config", "check"])["version"], 1);
     w.write("config.yaml", "accounts: []\nwacther: {}\n");
     let said = w.cf(&["config", "check"]);

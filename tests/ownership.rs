@@ -9,11 +9,6 @@ fn starts(w: &World) -> usize {
     w.agent_log().iter().filter(|l| l["start"].is_u64()).count()
 }
 
-fn pool_of(w: &World, max: u32) {
-    let text = w.read("config.yaml").replace("max: 3", &format!("max: {max}"));
-    w.write("config.yaml", text);
-}
-
 /// An idle session p-0 in `web`.
 fn warm(w: &World) {
     w.task("web:warm", "[[say:up]]");
@@ -92,7 +87,7 @@ fn a_clock_that_goes_back_neither_parks_nor_repeats_a_task() {
 #[test]
 fn a_person_at_work_in_an_idle_session_is_not_replaced() {
     let w = World::new();
-    pool_of(&w, 1);
+    w.pool(1);
     warm(&w);
     w.tmux(&["send-keys", "-t", "=p-0:", "-l", "[[bash:sleep 3; echo mine > mine.txt]]"]);
     until("it is drawn", SOON, || w.tmux(&["capture-pane", "-p", "-t", "=p-0:"]).out.contains("mine.txt"));
@@ -303,7 +298,7 @@ fn an_agent_cannot_end_the_try_of_another_session() {
 #[test]
 fn one_bad_task_does_not_hold_the_others_up() {
     let w = World::new();
-    pool_of(&w, 1);
+    w.pool(1);
     // Only the whole of it tells that it is not UTF-8.
     let mut text = vec![b'a'; 100_000];
     text.extend([0xff, 0xfe]);

@@ -135,6 +135,11 @@ impl World {
         std::fs::write(self.path("config.yaml"), text).unwrap();
     }
 
+    /// Makes the pool larger or smaller.
+    pub fn pool(&self, max: u32) {
+        self.write("config.yaml", self.read("config.yaml").replace("max: 3", &format!("max: {max}")));
+    }
+
     /// Runs the program.
     pub fn cf(&self, args: &[&str]) -> Said {
         self.cf_env(args, &[])
