@@ -1,6 +1,7 @@
 //! The steps that commands share, between a decision and the world. Each writes its intent before
 //! an outside effect and the result after it, and takes the state lock only for the writing.
 
+pub mod assign;
 pub mod deliver;
 pub mod end;
 pub mod launch;

@@ -1,9 +1,9 @@
 //! The command line: global flags and the list of commands. Arguments are in each command's file.
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::path::PathBuf;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands;
+use crate::env::Global;
 use crate::error::{Exit, Mark};
 use crate::output::Output;
 
@@ -64,26 +64,6 @@ pub fn parse() -> Result<Cli, Exit> {
         }
         Exit::Usage
     })
-}
-
-/// Flags that every command takes.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Global {
-    /// Configuration file
-    #[arg(long, global = true, value_name = "FILE", env = "CLAUDE_FAILOVER_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// State directory
-    #[arg(long, global = true, value_name = "DIR", env = "CLAUDE_FAILOVER_STATE_DIR")]
-    pub state_dir: Option<PathBuf>,
-    /// Print one JSON object, errors included
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Say more on stderr: -v what changed, -vv why
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-    /// Say less; `status -q` prints the number of things that need a person
-    #[arg(short, long, global = true)]
-    pub quiet: bool,
 }
 
 /// What can be done.

@@ -3,6 +3,7 @@
 //! A mistake is refused with file, line and what to do about it (exit 6); nothing is guessed.
 
 mod check;
+mod line;
 mod resolved;
 mod schema;
 
@@ -275,7 +276,7 @@ pub fn parse(text: &str, source: Option<&Path>, inputs: &LoadInputs<'_>) -> Resu
     let raw: schema::Raw = serde_yaml::from_str(text).map_err(|e| {
         let line = e.location().map_or(1, |l| l.line());
         let message = e.to_string();
-        let hint = check::nearest_key(&message);
+        let hint = line::nearest_key(&message);
         let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
         let error = anyhow!("{name}:{line}: {message}");
         match hint {

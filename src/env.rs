@@ -4,13 +4,32 @@ use anyhow::Result;
 use jiff::{Timestamp, tz::TimeZone};
 use std::path::{Path, PathBuf};
 
-use crate::cli::Global;
 use crate::config::{self, Config, LoadInputs};
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::paths::{self, Roots};
 use crate::sys::store::{LogEntry, Store};
 use crate::sys::{clock, tmux::Tmux};
+
+/// Flags that every command takes.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "CLAUDE_FAILOVER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// State directory
+    #[arg(long, global = true, value_name = "DIR", env = "CLAUDE_FAILOVER_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print one JSON object, errors included
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more on stderr: -v what changed, -vv why
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less; `status -q` prints the number of things that need a person
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
 
 /// What a command runs in.
 #[derive(Debug)]

@@ -9,5 +9,6 @@ pub mod lock;
 pub mod paths;
 pub mod process;
 pub mod queue;
+pub mod state_file;
 pub mod store;
 pub mod tmux;

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cli::Global;
-use crate::env;
+use crate::env::{self, Global};
 use crate::error::Exit;
 use crate::output::Output;
 use crate::sys::paths::{self, Roots};

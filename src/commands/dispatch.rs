@@ -1,27 +1,22 @@
 //! `dispatch`: hands waiting tasks to idle pool sessions.
 
 use anyhow::{Result, anyhow};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
-use crate::act::deliver::{self, Delivery, Wanted};
-use crate::act::end::{self, Ending};
-use crate::act::launch::{Spec, new_conversation};
-use crate::act::stop;
+use crate::act::assign::{self, Carried, DISPATCHED, Job, PAUSES, PUT_BACK, UNSETTLED};
 use crate::config::Project;
 use crate::env::Env;
-use crate::error::{Exit, Mark, cause_of};
+use crate::error::{Exit, Mark};
 use crate::model::dispatch::{Assignment, How, Plan, Slot, SlotUse, Snapshot, plan, slot_use};
 use crate::model::name::{AccountName, TaskRef};
 use crate::model::observe::words;
-use crate::model::queue::{Place, ProjectQueue, dependencies};
+use crate::model::queue::{ProjectQueue, dependencies};
 use crate::model::report::{Item, Report};
-use crate::model::session::{Kind, Lease, Phase, SessionRecord, State};
-use crate::model::task::{AttemptResult, TaskRecord};
+use crate::model::session::{Phase, SessionRecord};
 use crate::sys::lock::LockError;
-use crate::sys::store::{AccountRecord, LogEntry, SessionLock, Sessions};
-use crate::sys::tmux::{Tmux, TmuxError};
-use crate::sys::{atomic, clock, process, queue};
-use jiff::SignedDuration;
+use crate::sys::store::Sessions;
+use crate::sys::{process, queue};
 
 /// Hand waiting tasks to idle pool sessions
 ///
@@ -128,13 +123,6 @@ fn summary(report: &Report) -> String {
 fn part(count: usize, what: &str) -> String {
     if count == 0 { String::new() } else { format!(", {count} {what}") }
 }
-
-/// What became of a delivery, as the report says it.
-const DISPATCHED: &str = "dispatched";
-const UNSETTLED: &str = "unsettled";
-const PUT_BACK: &str = "put back";
-const NOT_DISPATCHED: &str = "not dispatched";
-
 /// How often a run plans anew because a session turned out not to be free.
 const ROUNDS: usize = 3;
 
@@ -166,7 +154,7 @@ pub fn cycle(env: &Env) -> Result<Report> {
         }
         let mut again = false;
         for batch in jobs.chunks(env.config.dispatch.ramp as usize) {
-            for carried in carry_out_together(env, &tmux, batch) {
+            for carried in assign::together(env, &tmux, batch) {
                 match carried {
                     Carried::Nothing => {}
                     Carried::Item(item) => {
@@ -188,25 +176,6 @@ pub fn cycle(env: &Env) -> Result<Report> {
     report.summary = summary(&report);
     Ok(report)
 }
-
-fn carry_out_together(env: &Env, tmux: &Tmux, jobs: &[Job]) -> Vec<Carried> {
-    std::thread::scope(|scope| {
-        let running: Vec<_> = jobs.iter().map(|job| scope.spawn(|| carry_out(env, tmux, job))).collect();
-        let panicked = |_| Carried::Item(Item::failed("dispatch", "failed", "a delivery panicked"));
-        running.into_iter().map(|r| r.join().unwrap_or_else(panicked)).collect()
-    })
-}
-
-/// What came of one job.
-enum Carried {
-    /// Somebody was faster, or works on the session.
-    Nothing,
-    /// Something to tell.
-    Item(Item),
-    /// The task cannot be used, as only the whole of its file could tell.
-    Unusable(TaskRef, String),
-}
-
 fn gather_and_plan(env: &Env, unusable: &BTreeMap<TaskRef, String>) -> Result<Option<Gathered>> {
     let sessions = env.store.sessions()?;
     let unsent: Vec<SessionRecord> = sessions
@@ -329,296 +298,4 @@ fn check_room(env: &Env) -> Result<()> {
         .hint("free some space; nothing was changed");
     }
     Ok(())
-}
-
-enum Job {
-    Assign(Box<Assignment>),
-    Unsent(Box<SessionRecord>),
-}
-
-fn carry_out(env: &Env, tmux: &Tmux, job: &Job) -> Carried {
-    let (session, subject) = match job {
-        Job::Assign(a) => (&a.session, a.task.to_string()),
-        Job::Unsent(r) => (&r.name, r.lease.as_ref().map(|l| l.task.to_string()).unwrap_or_default()),
-    };
-    let held = match env.store.session_lock(session, "dispatch") {
-        Ok(held) => held,
-        Err(busy @ LockError::Busy { .. }) => {
-            log::info!("`{session}` is left alone: {busy}");
-            return Carried::Nothing;
-        }
-        Err(LockError::Failed(e)) => return Carried::Item(Item::error(subject, NOT_DISPATCHED, &e)),
-    };
-    let done = match job {
-        Job::Assign(a) => claim(env, a).and_then(|claim| match claim {
-            Claim::Won(record, lease) => deliver(env, tmux, &held, a, &record, &lease).map(Carried::Item),
-            Claim::Lost => Ok(Carried::Nothing),
-            Claim::Unusable(why) => Ok(Carried::Unusable(a.task.clone(), why)),
-        }),
-        Job::Unsent(_) => resume_unsent(env, tmux, &held).map(|item| item.map_or(Carried::Nothing, Carried::Item)),
-    };
-    done.unwrap_or_else(|e| Carried::Item(Item::error(subject, NOT_DISPATCHED, &e)))
-}
-
-/// What came of trying to claim.
-enum Claim {
-    Won(Box<SessionRecord>, Lease),
-    /// Somebody was faster, or something has changed since the plan was made.
-    Lost,
-    Unusable(String),
-}
-
-/// Claims a task for a session: the lease first, then the rename.
-fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
-    let mut locked = env.store.lock()?;
-    let now = clock::now();
-    let sessions = env.store.sessions()?;
-    let current = env.store.session(&a.session)?;
-    if matches!(slot_use(current.as_ref(), now, env.config.dispatch.cooldown), SlotUse::Busy(_)) {
-        return Ok(Claim::Lost);
-    }
-    if queue::place(&a.project_path, &a.task.id) != Some(Place::Waiting) {
-        return Ok(Claim::Lost);
-    }
-    // Its file waits and a session still names it: a run that was killed while it gave the task back,
-    // and whose client nobody has looked at since. `watch` does.
-    if sessions.holder(&a.task).is_some() {
-        return Ok(Claim::Lost);
-    }
-    // The whole file this time: the plan has only seen its head.
-    let path = queue::Paths::of(&a.project_path).waiting(&a.task.id);
-    match queue::read_task(&path, env.config.dispatch.max_task_bytes) {
-        Ok(Some(_)) => {}
-        Ok(None) => return Ok(Claim::Lost),
-        Err(fault) => return Ok(Claim::Unusable(fault.to_string())),
-    }
-    let task = match env.store.task(&a.task) {
-        Ok(task) => task.unwrap_or_else(|| TaskRecord::new(a.task.clone())),
-        Err(e) => return Ok(Claim::Unusable(crate::error::messages_of(&e).join(": "))),
-    };
-    // Given back by an agent whose turn has not ended: two would be at it.
-    if let Some(last) = task.attempts.last()
-        && last.session != a.session
-        && sessions.get(&last.session).is_some_and(SessionRecord::is_occupied)
-    {
-        return Ok(Claim::Lost);
-    }
-    let mut record = current.unwrap_or_else(|| SessionRecord::new(a.session.clone(), Kind::Pool));
-    let lease = Lease {
-        task: a.task.clone(),
-        project_path: a.project_path.clone(),
-        attempt: task.next_attempt(),
-        phase: Phase::Claimed,
-        since: now,
-        claimed: now,
-        resumes: 0,
-        nudges: 0,
-        nudged: None,
-        mark: 0,
-        transcript_from: 0,
-        carry_on: false,
-        stall_after_seconds: a.stall_after_seconds,
-        max_attempts: a.max_attempts,
-    };
-    record.lease = Some(lease.clone());
-    locked.write_session(&record)?;
-    if let Err(e) = queue::claim(&mut locked, &a.project_path, &a.task.id) {
-        record.lease = None;
-        locked.write_session(&record)?;
-        return if atomic::is_gone(&e) || atomic::is_taken(&e) { Ok(Claim::Lost) } else { Err(e) };
-    }
-    queue::write_status(&mut locked, &a.project_path, "working", a.session.as_str(), a.task.id.as_str(), now);
-    drop(locked);
-    env.note(&LogEntry {
-        command: "dispatch",
-        what: "claimed a task",
-        why: "it was its turn",
-        session: Some(a.session.as_str()),
-        task: Some(a.task.to_string()),
-        ..LogEntry::default()
-    });
-    Ok(Claim::Won(Box::new(record), lease))
-}
-
-fn deliver(
-    env: &Env,
-    tmux: &Tmux,
-    held: &SessionLock,
-    a: &Assignment,
-    record: &SessionRecord,
-    lease: &Lease,
-) -> Result<Item> {
-    let pool = env.pool(record).ok_or_else(|| anyhow!("session `{}` is not ours", record.name))?;
-    let spec = spec(a);
-    let delivery = match a.how {
-        How::Type => deliver::type_in(env, tmux, held, &pool, record, lease),
-        How::Replace => match deliver::free_pane(env, tmux, &pool, record, Wanted::IdleOrShell)? {
-            Ok(_) => stop::stop(env, tmux, held, &pool, record, "makes room for a task")
-                .and_then(|_| deliver::launch(env, tmux, held, &spec, lease)),
-            Err(why) => Ok(Delivery::Refused(why)),
-        },
-        How::Launch => deliver::launch(env, tmux, held, &spec, lease),
-    };
-    match conclude(env, a, record, lease, delivery)? {
-        Concluded::Told(item) => Ok(item),
-        Concluded::Failed(error) => {
-            let now = env.store.session(&record.name)?;
-            // Past its intent it may have been started all the same: only a client that is proved gone
-            // gives its task back.
-            let may_run = now.is_some_and(|r| r.conversation.as_ref() == Some(&spec.conversation));
-            if may_run && let Err(e) = stop::stop(env, tmux, held, &pool, record, "its launch failed") {
-                deliver::enter(env, &record.name, lease, Phase::Unknown)?;
-                let why = format!("{}; {e}", crate::error::messages_of(&error).join(": "));
-                return Ok(Item::new(&a.task, UNSETTLED, why).hint(Some("`watch` settles it".to_owned())));
-            }
-            let (result, reason) = (AttemptResult::Returned, crate::error::messages_of(&error).join(": "));
-            let ending = Ending { result, reason: &reason, counted: false, retry: true, command: "dispatch" };
-            end::attempt(env, record, lease, &ending)?;
-            Err(error)
-        }
-    }
-}
-
-/// How a delivery ended.
-enum Concluded {
-    Told(Item),
-    Failed(anyhow::Error),
-}
-
-fn spec(a: &Assignment) -> Spec {
-    Spec {
-        session: a.session.clone(),
-        kind: Kind::Pool,
-        cwd: a.project_path.clone(),
-        project: Some(a.task.project.clone()),
-        account: a.account.clone(),
-        model: a.model.clone(),
-        conversation: new_conversation(),
-        resume: false,
-        prompt: None,
-        why: format!("task `{}`", a.task),
-    }
-}
-
-/// Success clears the account's record of failed launches; a refusal or a launch that failed gives
-/// the task back uncounted, since it is not the task's fault.
-fn conclude(
-    env: &Env,
-    a: &Assignment,
-    record: &SessionRecord,
-    lease: &Lease,
-    delivery: Result<Delivery>,
-) -> Result<Concluded> {
-    let told = |item| Ok(Concluded::Told(item));
-    match delivery {
-        Ok(Delivery::Confirmed) => {
-            if a.how != How::Type {
-                note_launch(env, &a.account, None)?;
-            }
-            told(Item::new(&a.task, DISPATCHED, format!("`{}` has it (attempt {})", a.session, lease.attempt)))
-        }
-        Ok(Delivery::Unsettled(why)) => {
-            let why = format!("sent to `{}`, not confirmed yet: {why}", a.session);
-            told(Item::new(&a.task, UNSETTLED, why).hint(Some("`watch` settles it".to_owned())))
-        }
-        Ok(Delivery::Refused(why)) => {
-            end::give_back(env, record, lease, &why)?;
-            told(Item::new(&a.task, PUT_BACK, format!("`{}` could not take it: {why}", a.session)))
-        }
-        Err(e) => {
-            let reason = crate::error::messages_of(&e).join(": ");
-            match cause_of::<TmuxError>(&e) {
-                Some(TmuxError::Taken { ours, .. }) => {
-                    end::give_back(env, record, lease, &reason)?;
-                    if *ours {
-                        // Left by a run that was killed: `watch` looks at it and takes it over.
-                        env.store.lock()?.update_session(&a.session, |r| r.note.state = State::Starting)?;
-                    }
-                    let why = format!("`{}` could not take it: {reason}", a.session);
-                    let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
-                    return told(Item::new(&a.task, PUT_BACK, why).hint(hint));
-                }
-                // A fault of tmux says nothing about the account's client.
-                Some(_) => {}
-                None if a.how == How::Type => {}
-                None => note_launch(env, &a.account, Some((&reason, &a.task)))?,
-            }
-            Ok(Concluded::Failed(e))
-        }
-    }
-}
-
-/// Pauses after the first, second … launch that failed, in seconds.
-const PAUSES: [i64; 5] = [15, 30, 60, 120, 300];
-
-/// Counts launches that did not get a client ready, so that a broken login or client does not eat
-/// the queue: a growing pause for the account, told in `status`.
-///
-/// # Errors
-/// If the record cannot be written.
-pub fn note_launch(env: &Env, account: &AccountName, failed: Option<(&str, &TaskRef)>) -> Result<()> {
-    let mut locked = env.store.lock()?;
-    let old = env.store.account(account)?;
-    let mut record = old.clone().unwrap_or_else(|| AccountRecord::new(account.clone()));
-    match failed {
-        None => {
-            record.failed_launches = 0;
-            record.not_before = None;
-            record.reason = String::new();
-            record.failed_task = None;
-        }
-        Some((why, task)) => {
-            let pause = PAUSES[(record.failed_launches as usize).min(PAUSES.len() - 1)];
-            record.failed_launches += 1;
-            record.not_before = clock::now().checked_add(SignedDuration::from_secs(pause)).ok();
-            record.reason = why.to_owned();
-            record.failed_task = Some(task.clone());
-        }
-    }
-    if old.as_ref() != Some(&record) && (failed.is_some() || old.is_some()) {
-        locked.write_account(&record)?;
-    }
-    Ok(())
-}
-
-/// Carries on what an earlier run claimed and did not deliver: no key was sent for it.
-fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<Item>> {
-    let Some(record) = &env.store.session(held.name())? else { return Ok(None) };
-    let Some(lease) = record.lease.as_ref().filter(|l| l.phase == Phase::Claimed) else { return Ok(None) };
-    match queue::place(&lease.project_path, &lease.task.id) {
-        Some(Place::Claimed) => {}
-        // Killed between the lease and the rename: the file decides.
-        Some(_) => {
-            end::drop_lease(env, record, lease, "its task was not claimed after all", clock::now())?;
-            return Ok(None);
-        }
-        None => return Ok(None),
-    }
-    let header = queue::read_task(
-        &queue::Paths::of(&lease.project_path).claimed(&lease.task.id),
-        env.config.dispatch.max_task_bytes,
-    )
-    .ok()
-    .flatten()
-    .and_then(|text| crate::model::front_matter::parse(&text, &lease.task.project, &lease.task.id, &env.zone).ok())
-    .unwrap_or_default();
-    let can_type = record.client.is_some() && record.cwd.as_deref() == Some(&*lease.project_path);
-    let how = match (can_type, record.client.is_some()) {
-        (true, _) => How::Type,
-        (false, true) => How::Replace,
-        (false, false) => How::Launch,
-    };
-    let client = &env.config.client;
-    let a = Assignment {
-        task: lease.task.clone(),
-        project_path: lease.project_path.clone(),
-        session: record.name.clone(),
-        how,
-        account: env.config.active_account.clone(),
-        model: header.model.clone().or_else(|| client.model.clone()),
-        priority: header.priority,
-        max_attempts: lease.max_attempts,
-        stall_after_seconds: lease.stall_after_seconds,
-    };
-    deliver(env, tmux, held, &a, record, lease).map(Some)
 }

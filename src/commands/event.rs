@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cli::Global;
+use crate::env::Global;
 use crate::error::Exit;
 use crate::model::event::Event;
 use crate::model::name::SessionName;

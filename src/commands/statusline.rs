@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::cli::Global;
+use crate::env::Global;
 use crate::error::Exit;
 use crate::model::name::SessionName;
 use crate::output::Output;

@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
 use super::dispatch;
+use crate::act::assign;
 use crate::act::deliver::{self, Delivery};
 use crate::act::end::{self, Ending, Went};
 use crate::act::launch::{self, Spec, new_conversation};
@@ -308,7 +309,7 @@ fn apply(
         Step::Return(why) => {
             end_client(env, tmux, held, record, why)?;
             if let Some(account) = &record.account {
-                dispatch::note_launch(env, account, Some((why, &lease()?.task)))?;
+                assign::note_launch(env, account, Some((why, &lease()?.task)))?;
             }
             ended(AttemptResult::Returned, why, false)
         }

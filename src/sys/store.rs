@@ -5,20 +5,14 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{atomic, lock};
+use super::{atomic, lock, state_file};
 use crate::error::{Exit, Mark};
 use crate::model::name::{AccountName, SessionName, TaskRef};
 use crate::model::session::{SESSION_VERSION, SessionRecord};
 use crate::model::task::{TASK_VERSION, TaskRecord};
-
-/// The largest state file that is read, in bytes.
-const MAX_STATE_FILE: u64 = 4 << 20;
 
 const DIRS: [&str; 9] =
     ["accounts", "sessions", "events", "tasks", "overlay", "kick", "log", "lock", "quarantine"];
@@ -230,7 +224,7 @@ impl Store {
     /// # Errors
     /// If its file cannot be used.
     pub fn session(&self, name: &SessionName) -> Result<Option<SessionRecord>> {
-        let record: Option<SessionRecord> = read_json(&self.session_path(name), SESSION_VERSION)?;
+        let record: Option<SessionRecord> = state_file::read(&self.session_path(name), SESSION_VERSION)?;
         if let Some(record) = &record
             && record.name != *name
         {
@@ -245,7 +239,7 @@ impl Store {
     /// If the directory cannot be listed; single broken files are in the answer.
     pub fn sessions(&self) -> Result<Sessions> {
         let mut all = Sessions::default();
-        for name in list_json(&self.root.join("sessions"))? {
+        for name in state_file::list(&self.root.join("sessions"))? {
             let read =
                 SessionName::new(name.clone()).map_err(anyhow::Error::from).and_then(|name| self.session(&name));
             match read {
@@ -266,7 +260,7 @@ impl Store {
     /// # Errors
     /// If its file cannot be used.
     pub fn task(&self, task: &TaskRef) -> Result<Option<TaskRecord>> {
-        read_json(&self.task_path(task), TASK_VERSION)
+        state_file::read(&self.task_path(task), TASK_VERSION)
     }
 
     /// An account's record, if there is one.
@@ -274,7 +268,7 @@ impl Store {
     /// # Errors
     /// If its file cannot be used.
     pub fn account(&self, name: &AccountName) -> Result<Option<AccountRecord>> {
-        read_json(&self.account_path(name), ACCOUNT_VERSION)
+        state_file::read(&self.account_path(name), ACCOUNT_VERSION)
     }
 
     /// Leaves a sign that somebody should look now; a path unit turns it into a run.
@@ -380,7 +374,7 @@ impl Locked<'_> {
     /// # Errors
     /// If the file on disk is of a newer program, or a step fails.
     pub fn write_session(&mut self, record: &SessionRecord) -> Result<()> {
-        write_json(&self.store.session_path(&record.name), record, record.version, SESSION_VERSION)
+        state_file::write(&self.store.session_path(&record.name), record, record.version, SESSION_VERSION)
     }
 
     /// Changes a session's record: reads it afresh, lets the closure change it, writes it if it
@@ -411,7 +405,7 @@ impl Locked<'_> {
         if let Some(dir) = path.parent() {
             atomic::ensure_dir(dir)?;
         }
-        write_json(&path, record, record.version, TASK_VERSION)
+        state_file::write(&path, record, record.version, TASK_VERSION)
     }
 
     /// Writes an account's record.
@@ -419,7 +413,7 @@ impl Locked<'_> {
     /// # Errors
     /// If a step fails.
     pub fn write_account(&mut self, record: &AccountRecord) -> Result<()> {
-        write_json(&self.store.account_path(&record.name), record, record.version, ACCOUNT_VERSION)
+        state_file::write(&self.store.account_path(&record.name), record, record.version, ACCOUNT_VERSION)
     }
 
     /// Writes the settings overlay of a session.
@@ -450,85 +444,6 @@ fn tell(holder: &str) {
 /// Who holds a lock, for the message of those who wait.
 fn holder_note(command: &str) -> String {
     format!("`{command}` (pid {}, since {})", std::process::id(), super::clock::now().strftime("%H:%M:%S"))
-}
-
-fn list_json(dir: &Path) -> Result<Vec<String>> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).with_context(|| format!("could not list `{}`", dir.display())),
-    };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|e| e.file_name().into_string().ok())
-        .filter(|n| !n.starts_with('.'))
-        .filter_map(|n| n.strip_suffix(".json").map(str::to_owned))
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
-/// Reads a state file; `None` if it does not exist.
-fn read_json<T: DeserializeOwned>(path: &Path, known: u32) -> Result<Option<T>> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let opened = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags((nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK).bits())
-        .open(path);
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e).with_context(|| format!("could not open `{}`", path.display())),
-    };
-    let meta = file.metadata().with_context(|| format!("could not look at `{}`", path.display()))?;
-    if !meta.is_file() {
-        bail!("not a regular file: `{}`", path.display());
-    }
-    if meta.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(anyhow!("belongs to user {}, not to us: `{}`", meta.uid(), path.display()))
-            .hint("look who wrote it, then `chown` it or move it away");
-    }
-    if meta.len() > MAX_STATE_FILE {
-        bail!("larger than 4 MiB: `{}`", path.display());
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).with_context(|| format!("could not read `{}`", path.display()))?;
-    parse_json(&text, path, known).map(Some)
-}
-
-fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, known: u32) -> Result<T> {
-    let hint = "restore it, or move it away: the rest goes on without it";
-    let broken = |e: &serde_json::Error| {
-        Err(anyhow!("damaged state file: {e}: `{}:{}`", path.display(), e.line())).hint(hint)
-    };
-    // The version first: a newer format may not fit our types at all.
-    #[derive(serde::Deserialize)]
-    struct Version {
-        version: u32,
-    }
-    match serde_json::from_str::<Version>(text) {
-        Ok(v) if v.version > known => {
-            return Err(anyhow!(
-                "written by a newer version (format {}, this program knows {known}): `{}`",
-                v.version,
-                path.display()
-            ))
-            .hint("upgrade claude-failover");
-        }
-        Ok(_) => {}
-        Err(e) => return broken(&e),
-    }
-    serde_json::from_str(text).or_else(|e| broken(&e))
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T, version: u32, known: u32) -> Result<()> {
-    if version > known {
-        bail!("will not write a file of a newer format: `{}`", path.display());
-    }
-    let mut text =
-        serde_json::to_string_pretty(value).with_context(|| format!("could not prepare `{}`", path.display()))?;
-    text.push('\n');
-    atomic::write(path, text.as_bytes())
 }
 
 #[cfg(test)]

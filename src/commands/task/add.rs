@@ -1,0 +1,152 @@
+//! `task add`.
+
+use anyhow::{Context, Result, anyhow, bail};
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::{InProject, project};
+use crate::env::Env;
+use crate::error::{Exit, Mark, hinted};
+use crate::model::front_matter::{self, Priority};
+use crate::model::name::TaskId;
+use crate::sys::{atomic, queue};
+
+/// Queue a task
+///
+/// The text comes from `--message`, a file, or standard input.
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// A file with the text; `-` or nothing for standard input
+    file: Option<PathBuf>,
+    /// The text itself
+    #[arg(short, long, conflicts_with = "file")]
+    message: Option<String>,
+    #[command(flatten)]
+    project: InProject,
+    /// The id (default: the time and the first words)
+    #[arg(long)]
+    id: Option<TaskId>,
+    /// A title
+    #[arg(long)]
+    title: Option<String>,
+    /// critical, high, default or low
+    #[arg(long, value_parser = |s: &str| Priority::parse(s).ok_or("one of critical, high, default, low"))]
+    priority: Option<Priority>,
+    /// A task that must be done first: `id` or `project:id`; may be repeated
+    #[arg(long, value_name = "TASK")]
+    depends_on: Vec<String>,
+    /// Not before this time: RFC 3339, or local `2026-01-31 18:00`
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
+    /// The model to run it with
+    #[arg(long)]
+    model: Option<String>,
+    /// Print the task and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the project is unknown, the text cannot be used, or the id is taken.
+pub fn add(env: &Env, args: &Add) -> Result<Exit> {
+    let project = project(env, args.project.project.as_deref())?;
+    let max = env.config.dispatch.max_task_bytes;
+    let text = match (&args.message, &args.file) {
+        (Some(text), _) => format!("{text}\n"),
+        (None, Some(path)) if path.as_os_str() != "-" => queue::read_task(path, max)
+            .map_err(|fault| anyhow!("{fault}: `{}`", path.display()))?
+            .ok_or_else(|| anyhow!("no such file: `{}`", path.display()))?,
+        _ => {
+            let mut text = String::new();
+            std::io::stdin()
+                .lock()
+                .take(max + 1)
+                .read_to_string(&mut text)
+                .context("could not read standard input")?;
+            anyhow::ensure!(text.len() as u64 <= max, "the text is larger than {max} bytes");
+            text
+        }
+    };
+    let id = match &args.id {
+        Some(id) => id.clone(),
+        None => TaskId::new(default_id(env, args.title.as_deref().unwrap_or(&text)))?,
+    };
+    let text = with_keys(env, &text, args)?;
+    let header = front_matter::parse(&text, &project.name, &id, &env.zone).map_err(|f| match &f.hint {
+        Some(hint) => hinted(anyhow!("{f}"), hint),
+        None => anyhow!("{f}"),
+    })?;
+    drop(header);
+    if args.dry_run {
+        env.out.text(&text);
+        return Ok(Exit::Done);
+    }
+    let path = {
+        let mut locked = env.store.lock()?;
+        match queue::add(&mut locked, &project.path, &id, &text) {
+            Err(e) if atomic::is_taken(&e) => {
+                return Err(anyhow!("a task `{id}` waits already")).hint("choose another `--id`");
+            }
+            other => other?,
+        }
+    };
+    env.store.kick("task");
+    if env.out.json {
+        env.out.object(&serde_json::json!({ "version": 1, "task": id, "project": project.name, "path": path }));
+    } else {
+        env.out.text(&format!("{}:{id}", project.name));
+        env.out.note(&format!("queued `{}`", path.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// `20260131-180000-first-words`.
+fn default_id(env: &Env, text: &str) -> String {
+    let body = front_matter::split(text).map_or(text, |s| s.body);
+    let words: String = body
+        .chars()
+        .take(200)
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let words: Vec<&str> = words.split('-').filter(|w| !w.is_empty()).take(5).collect();
+    let time = env.now.to_zoned(env.zone.clone()).strftime("%Y%m%d-%H%M%S").to_string();
+    let mut id = [time, words.join("-")].join("-");
+    id.truncate(80);
+    id.trim_end_matches('-').to_owned()
+}
+
+/// The text with the keys of the command line in its front matter.
+fn with_keys(env: &Env, text: &str, args: &Add) -> Result<String> {
+    let mut keys = serde_yaml::Mapping::new();
+    let mut set = |key: &str, value: serde_yaml::Value| keys.insert(key.into(), value);
+    if let Some(title) = &args.title {
+        set("title", title.clone().into());
+    }
+    if let Some(priority) = args.priority {
+        set("priority", priority.as_str().into());
+    }
+    if !args.depends_on.is_empty() {
+        set("depends_on", args.depends_on.clone().into());
+    }
+    if let Some(time) = &args.not_before {
+        set("not_before", time.clone().into());
+    }
+    if let Some(model) = &args.model {
+        set("model", model.clone().into());
+    }
+    set("created", env.now.to_string().into());
+    let front = front_matter::split(text).map_err(|f| anyhow!("{f}"))?;
+    let old: serde_yaml::Mapping = serde_yaml::from_str(front.yaml).unwrap_or_default();
+    let twice: Vec<String> =
+        keys.keys().filter(|k| old.contains_key(*k)).filter_map(|k| k.as_str().map(str::to_owned)).collect();
+    for key in twice {
+        if key != "created" {
+            bail!("`{key}` is given in the text and on the command line");
+        }
+        keys.remove(key.as_str());
+    }
+    let added = if keys.is_empty() { String::new() } else { serde_yaml::to_string(&keys)? };
+    Ok(format!("---\n{}{added}---\n{}", front.yaml, front.body))
+}
