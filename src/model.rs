@@ -5,11 +5,14 @@
 pub mod delivery;
 pub mod dispatch;
 pub mod event;
+pub mod forecast;
 pub mod front_matter;
 pub mod name;
 pub mod observe;
 pub mod queue;
+pub mod quota;
 pub mod report;
 pub mod session;
+pub mod signals;
 pub mod task;
 pub mod watch;
