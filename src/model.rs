@@ -2,6 +2,7 @@
 
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod delivery;
 pub mod dispatch;
 pub mod event;
@@ -14,5 +15,6 @@ pub mod quota;
 pub mod report;
 pub mod session;
 pub mod signals;
+pub mod switch;
 pub mod task;
 pub mod watch;
