@@ -285,7 +285,7 @@ fn verdict(
         let cap = policy.max_per_hour;
         return Verdict::Held { why: format!("{why}; {cap} switches in the last hour are enough") };
     }
-    if let Some(last) = recent(policy.cooldown).last()
+    if let Some(last) = recent(policy.cooldown).next_back()
         && !trigger.is_urgent()
     {
         let left = words(policy.cooldown - ago(last));
