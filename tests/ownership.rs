@@ -375,3 +375,168 @@ fn a_hook_that_is_kept_waiting_or_called_wrongly_does_not_fail_its_session() {
         assert_eq!(w.cf(args).code, 0, "{args:?}");
     }
 }
+
+#[test]
+fn a_conversation_that_was_begun_is_never_begun_anew() {
+    let w = World::new();
+    // The client that is to resume it does not start at first.
+    let agent = bin("stand-in-agent").display().to_string();
+    let once = "case \"$*\" in *--resume*) test -e tried || { touch tried; exit 3; };; esac";
+    let program = script(&w, "client", &format!("{once}; exec {agent} \"$@\""));
+    w.config_with("", "", &program);
+    w.task("t", "[[bash:echo 1 >> n.txt]] [[crash]] [[bash:echo 2 >> n.txt]]");
+    let later = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(60)).unwrap().to_string();
+    w.drive("done", |w| {
+        w.cf_env(&["watch"], &[("CLAUDE_FAILOVER_NOW", &later)]); // past the pause between two returns
+        w.place("t") == "done md"
+    });
+    assert_eq!(w.read("app/n.txt"), "1\n2\n");
+    assert!(w.path("app/tried").exists());
+}
+
+#[test]
+fn a_prompt_is_looked_for_in_the_conversation_that_it_began() {
+    let w = World::new();
+    warm(&w);
+    let transcript = w.session("p-0")["digest"]["transcript"].as_str().unwrap().to_owned();
+    w.ok(&["stop", "p-0"]);
+    // The earlier conversation of the slot is a long one.
+    let mut long = std::fs::read(&transcript).unwrap();
+    long.extend(b"{\"type\":\"system\"}\n".repeat(5000));
+    std::fs::write(&transcript, long).unwrap();
+    std::fs::remove_file(w.path("state/events/p-0.jsonl")).unwrap();
+    std::fs::create_dir(w.path("state/events/p-0.jsonl")).unwrap();
+    w.task("t", "[[bash:echo x >> n.txt]]");
+    w.cf(&["dispatch"]);
+    until("the transcript settles it", SOON, || {
+        w.ok(&["watch"]);
+        w.session("p-0")["lease"]["phase"] == "confirmed" || w.place("t") == "done md"
+    });
+    assert_eq!((w.read("app/n.txt").as_str(), w.prompts().len()), ("x\n", 2));
+}
+
+#[test]
+fn a_session_at_a_limit_without_a_task_holds_nothing_up() {
+    let w = World::new();
+    w.task("web:a", "[[done]] [[limit:five_hour]]");
+    w.ok(&["dispatch"]);
+    until("limited", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
+    w.task("web:b", "[[say:b]]");
+    w.drive("the next", |w| w.place("web:b") == "done md");
+}
+
+#[test]
+fn a_line_whose_record_could_not_be_written_is_not_sent_to_another() {
+    let w = World::new();
+    w.task("app:warm", "[[say:up]]");
+    w.drive("warm", |w| w.place("warm") == "done md" && w.session("p-0")["note"]["state"] == "idle");
+    w.task("t", "[[bash:echo begin >> n.txt; sleep 12; echo end >> n.txt]]");
+    let mut dispatch = w.command(&["dispatch"], &[]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    until("sending", SOON, || w.session("p-0")["lease"]["phase"] == "sending");
+    let lock = std::fs::File::open(w.path("state/lock/state.lock")).unwrap();
+    fs2::FileExt::lock_exclusive(&lock).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(11)); // longer than anybody waits for it
+    fs2::FileExt::unlock(&lock).unwrap();
+    dispatch.wait().unwrap();
+    w.drive("done", |w| w.place("t") == "done md");
+    assert_eq!(w.read("app/n.txt"), "begin\nend\n");
+}
+
+#[test]
+fn what_the_client_writes_into_its_home_meanwhile_is_kept() {
+    let w = World::new();
+    let lock = w.path("acct/.claude.json.lock");
+    std::fs::create_dir(&lock).unwrap();
+    let mut launch = w.command(&["launch", "mine"], &[]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    w.write("acct/.claude.json", "{\"numStartups\":2,\"oauthAccount\":{\"accountUuid\":\"a\"}}");
+    std::fs::remove_dir(&lock).unwrap();
+    assert!(launch.wait().unwrap().success());
+    let text = w.read("acct/.claude.json");
+    assert!(text.contains("accountUuid") && text.contains("hasTrustDialogAccepted") && !lock.exists(), "{text}");
+}
+
+#[test]
+fn many_bad_tasks_and_one_that_is_held_do_not_starve_a_good_one() {
+    let w = World::new();
+    w.pool(1);
+    for n in 0..5 {
+        let mut text = vec![b'a'; 100_000];
+        text.extend([0xff, 0xfe]);
+        w.write(&format!("app/.agent-queue/inbox/a{n}.md"), text);
+    }
+    w.task("good", "[[say:x]]");
+    until("they are still", SOON, || w.ok(&["dispatch", "--dry-run"]).contains("would dispatch app:a0"));
+    let said = w.ok(&["dispatch"]);
+    assert!(said.contains("dispatched app:good"), "{said}");
+}
+
+#[test]
+fn a_cancelled_task_is_not_brought_back_by_a_watch_in_between() {
+    let w = World::new();
+    w.task("t", "[[bash:sleep 300]] [[bash:touch went-on]]");
+    w.ok(&["dispatch"]);
+    until("at work", SOON, || !w.prompts().is_empty());
+    // A long transcript makes the end slow.
+    let transcript = w.session("p-0")["digest"]["transcript"].as_str().map(str::to_owned);
+    let transcript = transcript.unwrap_or_else(|| {
+        crate::common::tree(&w.path("acct/projects")).into_keys().next().unwrap().display().to_string()
+    });
+    let mut long = std::fs::read(&transcript).unwrap();
+    long.extend(b"{\"type\":\"system\",\"x\":\"0123456789012345678901234567890123456789\"}\n".repeat(300_000));
+    std::fs::write(&transcript, long).unwrap();
+    std::thread::scope(|s| {
+        let cancel = s.spawn(|| w.ok(&["task", "cancel", "t", "-p", "app"]));
+        while !cancel.is_finished() {
+            w.ok(&["watch", "--no-dispatch"]);
+        }
+        assert_eq!(cancel.join().unwrap(), "failed app:t\n");
+    });
+    assert_eq!(starts(&w), 1, "it was brought back");
+}
+
+#[test]
+fn a_task_whose_session_lost_its_name_goes_to_another() {
+    let w = World::new();
+    w.task("t", "[[bash:test -e go || { touch go; sleep 300; }]] [[bash:echo x >> n.txt]]");
+    w.ok(&["dispatch"]);
+    until("at work", SOON, || w.path("app/go").exists());
+    w.tmux(&["kill-session", "-t", "=p-0"]);
+    w.tmux(&["new-session", "-d", "-s", "p-0", "sleep 500"]);
+    w.drive("done by another", |w| w.place("t") == "done md");
+    assert!(w.read("app/.agent-queue/done/t.md").contains("session: p-1"));
+    let panes = w.tmux(&["list-panes", "-a", "-F", "#{session_name} #{pane_start_command}"]).out;
+    assert!(panes.contains("p-0 \"sleep 500\""), "{panes}");
+}
+
+#[test]
+fn a_draft_keeps_a_session_from_being_told_to_carry_on_and_is_named() {
+    let w = World::new();
+    w.pool(1);
+    w.task("t", "[[error:server_error]] [[bash:echo x >> n.txt]]");
+    w.ok(&["dispatch"]);
+    until("failed", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
+    until("it takes keys", SOON, || {
+        w.tmux(&["send-keys", "-t", "=p-0:", "-l", "d"]);
+        w.tmux(&["capture-pane", "-p", "-t", "=p-0:"]).out.contains("❯ d")
+    });
+    let at = |seconds| {
+        let now = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap();
+        w.cf_env(&["watch"], &[("CLAUDE_FAILOVER_NOW", &now.to_string())])
+    };
+    let said = at(30);
+    assert!(said.out.contains("left alone p-0: a draft stands in its composer"), "{said:?}");
+    assert!(at(31).out.contains("waits p-0: the turn failed"), "told once, not at every tick");
+    assert_eq!(w.session("p-0")["lease"]["nudges"], 0);
+}
+
+#[test]
+fn a_persons_own_agent_speaks_for_the_person() {
+    let w = World::new();
+    w.task("t", "[[bash:sleep 300]]");
+    w.ok(&["dispatch"]);
+    until("at work", SOON, || !w.prompts().is_empty());
+    let said = w.cf_env(&["task", "cancel", "t", "-p", "app"], &[("CLAUDE_FAILOVER_SESSION", "mine")]);
+    assert_eq!((said.code, said.out.as_str()), (0, "failed app:t\n"), "{said:?}");
+    assert!(w.session("p-0")["client"].is_null());
+}

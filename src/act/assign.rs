@@ -9,8 +9,8 @@ use super::end::{self, Ending};
 use super::launch::{Spec, new_conversation};
 use super::stop;
 use crate::env::Env;
-use crate::error::cause_of;
-use crate::model::dispatch::{Assignment, How, SlotUse, slot_use};
+use crate::error::{Exit, cause_of};
+use crate::model::dispatch::{Assignment, How, Refusal, SlotUse, slot_use};
 use crate::model::name::{AccountName, TaskRef};
 use crate::model::queue::Place;
 use crate::model::report::Item;
@@ -34,8 +34,8 @@ pub enum Carried {
     Nothing,
     /// Something to tell.
     Item(Item),
-    /// The task cannot be used, as only the whole of its file could tell.
-    Unusable(TaskRef, String),
+    /// The task cannot be handed out, as only the try to claim it could tell.
+    Refused(TaskRef, Refusal),
 }
 /// Carries several jobs out at once, each in a session of its own.
 #[must_use]
@@ -72,7 +72,7 @@ fn carry_out(env: &Env, tmux: &Tmux, job: &Job) -> Carried {
         Job::Assign(a) => claim(env, a).and_then(|claim| match claim {
             Claim::Won(record, lease) => deliver(env, tmux, &held, a, &record, &lease).map(Carried::Item),
             Claim::Lost => Ok(Carried::Nothing),
-            Claim::Unusable(why) => Ok(Carried::Unusable(a.task.clone(), why)),
+            Claim::Refused(refusal) => Ok(Carried::Refused(a.task.clone(), refusal)),
         }),
         Job::Unsent(_) => resume_unsent(env, tmux, &held).map(|item| item.map_or(Carried::Nothing, Carried::Item)),
     };
@@ -84,7 +84,7 @@ enum Claim {
     Won(Box<SessionRecord>, Lease),
     /// Somebody was faster, or something has changed since the plan was made.
     Lost,
-    Unusable(String),
+    Refused(Refusal),
 }
 
 /// Claims a task for a session: the lease first, then the rename.
@@ -109,18 +109,22 @@ fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
     match queue::read_task(&path, env.config.dispatch.max_task_bytes) {
         Ok(Some(_)) => {}
         Ok(None) => return Ok(Claim::Lost),
-        Err(fault) => return Ok(Claim::Unusable(fault.to_string())),
+        Err(fault) => return Ok(Claim::Refused(Refusal { why: fault.to_string(), needs_person: true })),
     }
     let task = match env.store.task(&a.task) {
         Ok(task) => task.unwrap_or_else(|| TaskRecord::new(a.task.clone())),
-        Err(e) => return Ok(Claim::Unusable(crate::error::messages_of(&e).join(": "))),
+        Err(e) => {
+            let why = crate::error::messages_of(&e).join(": ");
+            return Ok(Claim::Refused(Refusal { why, needs_person: true }));
+        }
     };
     // Given back by an agent whose turn has not ended: two would be at it.
     if let Some(last) = task.attempts.last()
         && last.session != a.session
         && sessions.get(&last.session).is_some_and(SessionRecord::is_occupied)
     {
-        return Ok(Claim::Lost);
+        let why = format!("`{}`, which had it last, is still at it", last.session);
+        return Ok(Claim::Refused(Refusal { why, needs_person: false }));
     }
     let mut record = current.unwrap_or_else(|| SessionRecord::new(a.session.clone(), Kind::Pool));
     let lease = Lease {
@@ -133,6 +137,7 @@ fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
         resumes: 0,
         nudges: 0,
         nudged: None,
+        begun: false,
         mark: 0,
         transcript_from: 0,
         carry_on: false,
@@ -182,6 +187,12 @@ fn deliver(
         Concluded::Told(item) => Ok(item),
         Concluded::Failed(error) => {
             let now = env.store.session(&record.name)?;
+            // A line of which a key may have been sent is settled by what the client shows.
+            let phase = now.as_ref().and_then(|r| r.lease.as_ref()).map(|l| l.phase);
+            if a.how == How::Type && phase.is_some_and(|phase| phase != Phase::Claimed) {
+                let why = crate::error::messages_of(&error).join(": ");
+                return Ok(Item::new(&a.task, UNSETTLED, why).hint(Some("`watch` settles it".to_owned())));
+            }
             // Past its intent it may have been started all the same: only a client that is proved gone
             // gives its task back.
             let may_run = now.is_some_and(|r| r.conversation.as_ref() == Some(&spec.conversation));
@@ -260,6 +271,8 @@ fn conclude(
                 // A fault of tmux says nothing about the account's client.
                 Some(_) => {}
                 None if a.how == How::Type => {}
+                // Nor does another command that is busy in the home.
+                None if crate::error::exit_of(&e) == Exit::Busy => {}
                 None => note_launch(env, &a.account, Some((&reason, &a.task)))?,
             }
             Ok(Concluded::Failed(e))
@@ -304,6 +317,11 @@ pub fn note_launch(env: &Env, account: &AccountName, failed: Option<(&str, &Task
 fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<Item>> {
     let Some(record) = &env.store.session(held.name())? else { return Ok(None) };
     let Some(lease) = record.lease.as_ref().filter(|l| l.phase == Phase::Claimed) else { return Ok(None) };
+    if env.pool(record).is_none() {
+        // The configuration has made it the operator's own since.
+        end::give_back(env, record, lease, "the session is a dedicated one now")?;
+        return Ok(None);
+    }
     match queue::place(&lease.project_path, &lease.task.id) {
         Some(Place::Claimed) => {}
         // Killed between the lease and the rename: the file decides.

@@ -78,6 +78,7 @@ fn enter_with(
             // Waits are counted from the moment of sending, which therefore stays.
             let since = if phase == Phase::Sending { now } else { current.since };
             current.enter(phase, since);
+            current.begun |= phase == Phase::Confirmed;
         }
         record.lease.clone()
     })

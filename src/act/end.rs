@@ -161,6 +161,17 @@ pub fn give_back(env: &Env, record: &SessionRecord, lease: &Lease, why: &str) ->
     Ok(())
 }
 
+/// Leaves a session alone for a while.
+///
+/// # Errors
+/// If the record cannot be written.
+pub fn hold(env: &Env, session: &SessionName, why: &str) -> Result<()> {
+    let until = clock::now().checked_add(HOLD).ok();
+    env.store.lock()?.update_session(session, |r| {
+        r.held = until.map(|until| Held { why: why.to_owned(), until });
+    })
+}
+
 /// Takes a lease away whose task lies where it does not count any more.
 ///
 /// # Errors
@@ -170,6 +181,23 @@ pub fn drop_lease(env: &Env, record: &SessionRecord, lease: &Lease, why: &str, n
     // Looked at again under the lock: a claim may have been between its lease and its rename.
     if queue::place(&lease.project_path, &lease.task.id) == Some(Place::Claimed) {
         return Ok(());
+    }
+    // It waits again and the client may be at it: the next claim asks whose the last try was.
+    if record.client.is_some() && queue::place(&lease.project_path, &lease.task.id) == Some(Place::Waiting) {
+        let mut task = env.store.task(&lease.task)?.unwrap_or_else(|| TaskRecord::new(lease.task.clone()));
+        task.ended(Attempt {
+            number: lease.attempt,
+            session: record.name.clone(),
+            accounts: record.account.iter().cloned().collect(),
+            conversation: record.conversation.clone(),
+            started: lease.claimed,
+            ended: now,
+            result: AttemptResult::Returned,
+            reason: why.to_owned(),
+            resumes: lease.resumes,
+            counted: false,
+        });
+        locked.write_task(&task)?;
     }
     locked.update_session(&record.name, |current| {
         if current.lease.as_ref().is_some_and(|l| l.task == lease.task && l.attempt == lease.attempt) {

@@ -139,6 +139,9 @@ fn intend(env: &Env, spec: &Spec) -> Result<()> {
         log::warn!("the events of `{}` cannot be read: {e:#}", spec.session);
     }
     record.launch_mark = record.digest.count;
+    if let Some(lease) = record.lease.as_mut().filter(|_| !spec.resume) {
+        lease.transcript_from = 0; // what was measured is the transcript of an earlier conversation
+    }
     record.note = StateNote {
         state: State::Starting,
         since: clock::now(),

@@ -51,8 +51,17 @@ pub fn stop(
         && known != Some(process)
         && !claude::is_of_session(process.pid, session.name(), env.store.root())
     {
-        let session = session.name().to_string();
-        return Err(tmux_error(TmuxError::Taken { session, pid: process.pid, ours: false }));
+        // Somebody else's pane stays as it is, whatever came of our own client.
+        if record.client.is_none() {
+            let session = session.name().to_string();
+            return Err(tmux_error(TmuxError::Taken { session, pid: process.pid, ours: false }));
+        }
+        let ended = match known {
+            Some(client) => end(env, tmux, session, record, None, client)?,
+            None => Ended::NotRunning,
+        };
+        note(env, session, why)?;
+        return Ok(ended);
     }
     // A client whose pane is elsewhere is ended by its pid alone.
     let ended = match (process.or(known), process.and(pane)) {
@@ -62,10 +71,16 @@ pub fn stop(
     if pane.is_some() {
         tmux.end_session(session).map_err(tmux_error)?;
     }
+    note(env, session, why)?;
+    Ok(ended)
+}
+
+/// The record of a session whose client has ended.
+fn note(env: &Env, session: &PoolSession, why: &str) -> Result<()> {
     let mut locked = env.store.lock()?;
     if env.store.session(session.name()).is_err() {
         log::warn!("the record of `{}` is damaged and stays as it is", session.name());
-        return Ok(ended);
+        return Ok(());
     }
     locked.update_session(session.name(), |record| {
         record.client = None;
@@ -82,7 +97,7 @@ pub fn stop(
         session: Some(session.name().as_str()),
         ..LogEntry::default()
     });
-    Ok(ended)
+    Ok(())
 }
 
 fn end(

@@ -8,7 +8,7 @@ use crate::act::assign::{self, Carried, DISPATCHED, Job, PAUSES, PUT_BACK, UNSET
 use crate::config::Project;
 use crate::env::Env;
 use crate::error::{Exit, Mark};
-use crate::model::dispatch::{Assignment, How, Plan, Slot, SlotUse, Snapshot, plan, slot_use};
+use crate::model::dispatch::{Assignment, How, Plan, Refusal, Slot, SlotUse, Snapshot, plan, slot_use};
 use crate::model::name::{AccountName, TaskRef};
 use crate::model::observe::words;
 use crate::model::queue::{ProjectQueue, dependencies};
@@ -133,10 +133,11 @@ const ROUNDS: usize = 3;
 pub fn cycle(env: &Env) -> Result<Report> {
     let mut report = Report { command: "dispatch".into(), ..Report::default() };
     let tmux = env.tmux();
-    let mut unusable = BTreeMap::new();
-    for round in 0..ROUNDS {
-        let Some(gathered) = gather_and_plan(env, &unusable)? else {
-            if round == 0 {
+    let mut refused = BTreeMap::new();
+    let mut rounds = 0;
+    loop {
+        let Some(gathered) = gather_and_plan(env, &refused)? else {
+            if rounds == 0 && refused.is_empty() {
                 return Ok(idle_report());
             }
             break;
@@ -148,35 +149,34 @@ pub fn cycle(env: &Env) -> Result<Report> {
         if jobs.is_empty() {
             break;
         }
-        if round == 0 {
+        if rounds == 0 {
             check_room(env)?;
             env.store.lock()?.sweep();
         }
-        let mut again = false;
+        let (mut put_back, before) = (false, refused.len());
         for batch in jobs.chunks(env.config.dispatch.ramp as usize) {
             for carried in assign::together(env, &tmux, batch) {
                 match carried {
                     Carried::Nothing => {}
                     Carried::Item(item) => {
                         // A session that was not free is held now; the next plan takes another one.
-                        again |= item.verb == PUT_BACK;
+                        put_back |= item.verb == PUT_BACK;
                         report.actions.push(item);
                     }
-                    Carried::Unusable(task, why) => {
-                        again = true;
-                        unusable.insert(task, why);
-                    }
+                    Carried::Refused(task, refusal) => drop(refused.insert(task, refusal)),
                 }
             }
         }
-        if !again {
+        rounds += usize::from(put_back);
+        // Each refused task makes the next plan shorter; sessions that are not free could go on for ever.
+        if (!put_back && refused.len() == before) || rounds >= ROUNDS {
             break;
         }
     }
     report.summary = summary(&report);
     Ok(report)
 }
-fn gather_and_plan(env: &Env, unusable: &BTreeMap<TaskRef, String>) -> Result<Option<Gathered>> {
+fn gather_and_plan(env: &Env, refused: &BTreeMap<TaskRef, Refusal>) -> Result<Option<Gathered>> {
     let sessions = env.store.sessions()?;
     let unsent: Vec<SessionRecord> = sessions
         .records
@@ -191,7 +191,7 @@ fn gather_and_plan(env: &Env, unusable: &BTreeMap<TaskRef, String>) -> Result<Op
     let projects = queue::projects(&env.config);
     let waiting: Vec<_> = projects.iter().filter(|p| queue::has_waiting(&p.path)).cloned().collect();
     let queues = read_all(env, &waiting);
-    let plan = plan_with(env, &sessions, &projects, &queues, unusable);
+    let plan = plan_with(env, &sessions, &projects, &queues, refused);
     Ok(Some(Gathered { plan, unsent, queues }))
 }
 
@@ -212,7 +212,7 @@ fn plan_with(
     sessions: &Sessions,
     projects: &[Project],
     queues: &[ProjectQueue],
-    unusable: &BTreeMap<TaskRef, String>,
+    refused: &BTreeMap<TaskRef, Refusal>,
 ) -> Plan {
     let places = queue::places(dependencies(queues), projects);
     let (blocked, behind) = blocked_accounts(env);
@@ -227,7 +227,7 @@ fn plan_with(
             accounts: env.config.accounts.iter().map(|a| &a.name).collect(),
             active: &env.config.active_account,
             blocked: &blocked,
-            unusable,
+            refused,
             behind: behind.as_ref(),
             models: (client.model_critical.as_deref(), client.model.as_deref()),
             reuse: env.config.dispatch.reuse_sessions,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::dispatch;
 use crate::act::assign;
-use crate::act::deliver::{self, Delivery};
+use crate::act::deliver::{self, Delivery, Wanted};
 use crate::act::end::{self, Ending, Went};
 use crate::act::launch::{self, Spec, new_conversation};
 use crate::act::look::{self, Scene};
@@ -205,13 +205,27 @@ fn act(env: &Env, tmux: &Tmux, name: &SessionName) -> Result<Option<Acted>> {
         return Ok(None);
     }
     let (verb, why) = named(step);
-    let freed = apply(env, tmux, &held, &scene, &looked.record, step)?;
+    let freed = match apply(env, tmux, &held, &scene, &looked.record, step)? {
+        Applied::Did(freed) => freed,
+        Applied::LeftAlone(busy) => {
+            let item = Item::new(name, "left alone", format!("{busy}{}", looked.task()));
+            return Ok(Some(Acted { item, freed: false }));
+        }
+    };
     if let Some(path) = &looked.signal {
         atomic::remove(path)?;
     }
     let word = freed.map_or_else(String::new, |w| format!(", {}", w.as_str()));
     let item = Item::new(name, verb, format!("{why}{}{word}", looked.task()));
     Ok(Some(Acted { item, freed: freed.is_some() }))
+}
+
+/// What came of a step.
+enum Applied {
+    /// Done; where the task went, if it left the session.
+    Did(Option<Went>),
+    /// Not done: somebody is at the session.
+    LeftAlone(String),
 }
 
 fn named(step: &Step) -> (&'static str, String) {
@@ -222,7 +236,7 @@ fn named(step: &Step) -> (&'static str, String) {
         Step::PressEnter => ("submitted", "its line stood in the composer".to_owned()),
         Step::Finish(why) => ("finished", why.clone()),
         Step::FailAttempt(why) => ("failed", why.clone()),
-        Step::Return(why) => ("put back", why.clone()),
+        Step::Return(why) | Step::Release(why) => ("put back", why.clone()),
         Step::CarryOn(why) => ("told to carry on", why.clone()),
         Step::Resume(why) => ("resumed", why.clone()),
         Step::Relaunch(why) => ("relaunched", why.clone()),
@@ -275,30 +289,30 @@ fn apply(
     scene: &Scene,
     record: &SessionRecord,
     step: &Step,
-) -> Result<Option<Went>> {
+) -> Result<Applied> {
     let lease = || record.lease.as_ref().ok_or_else(|| anyhow!("session `{}` has no task", record.name));
     let ended = |result, reason: &str, counted| {
         let ending = Ending { result, reason, counted, retry: true, command: "watch" };
-        end::attempt(env, record, lease()?, &ending).map(Some)
+        end::attempt(env, record, lease()?, &ending).map(|went| Applied::Did(Some(went)))
     };
     match step {
         Step::DropLease(why) => {
             end::drop_lease(env, record, lease()?, why, clock::now())?;
-            Ok(Some(Went::Nowhere))
+            Ok(Applied::Did(Some(Went::Nowhere)))
         }
         Step::Confirm(_) => {
             deliver::enter(env, &record.name, lease()?, Phase::Confirmed)?;
-            Ok(None)
+            Ok(Applied::Did(None))
         }
         Step::SendAfresh(_) => {
             deliver::enter(env, &record.name, lease()?, Phase::Claimed)?;
-            Ok(Some(Went::Nowhere))
+            Ok(Applied::Did(Some(Went::Nowhere)))
         }
         Step::PressEnter => {
             if let (Some(pool), Some(pane)) = (env.pool(record), scene.pane(record)) {
                 deliver::press_enter(env, tmux, held, &pool, pane, lease()?)?;
             }
-            Ok(None)
+            Ok(Applied::Did(None))
         }
         Step::Finish(why) => ended(AttemptResult::Done, why, true),
         Step::FailAttempt(why) => {
@@ -313,6 +327,11 @@ fn apply(
             }
             ended(AttemptResult::Returned, why, false)
         }
+        Step::Release(why) => {
+            end_client(env, tmux, held, record, why)?;
+            end::give_back(env, record, lease()?, why)?;
+            Ok(Applied::Did(Some(Went::Back)))
+        }
         Step::CarryOn(why) => carry_on(env, tmux, held, record, why),
         Step::Resume(why) => bring_back(env, tmux, held, record, true, why),
         Step::Relaunch(why) => bring_back(env, tmux, held, record, false, why),
@@ -325,9 +344,9 @@ fn apply(
                     r.kind = Kind::Pool;
                 })?,
             }
-            Ok(None)
+            Ok(Applied::Did(None))
         }
-        Step::Wait(_) => Ok(None),
+        Step::Wait(_) => Ok(Applied::Did(None)),
     }
 }
 
@@ -339,14 +358,12 @@ fn end_client(env: &Env, tmux: &Tmux, held: &SessionLock, record: &SessionRecord
 }
 
 /// Tells a session whose turn ended without an end of its task to go on.
-fn carry_on(
-    env: &Env,
-    tmux: &Tmux,
-    held: &SessionLock,
-    record: &SessionRecord,
-    why: &str,
-) -> Result<Option<Went>> {
-    let Some(pool) = env.pool(record) else { return Ok(None) };
+fn carry_on(env: &Env, tmux: &Tmux, held: &SessionLock, record: &SessionRecord, why: &str) -> Result<Applied> {
+    let Some(pool) = env.pool(record) else { return Ok(Applied::Did(None)) };
+    if let Err(busy) = deliver::free_pane(env, tmux, &pool, record, Wanted::Idle)? {
+        end::hold(env, &record.name, &busy)?;
+        return Ok(Applied::LeftAlone(busy));
+    }
     // Counted before the first key: a run that is killed must not begin to count again.
     let nudge = |by: i64| {
         let now = clock::now();
@@ -359,16 +376,16 @@ fn carry_on(
             r.lease.clone()
         })
     };
-    let Some(lease) = nudge(1)? else { return Ok(None) };
+    let Some(lease) = nudge(1)? else { return Ok(Applied::Did(None)) };
     match deliver::type_in(env, tmux, held, &pool, record, &lease)? {
         Delivery::Confirmed => log_step(env, record, &lease, "told a session to carry on", why),
         Delivery::Unsettled(e) => log::info!("`{}` may not have been told to carry on: {e}", record.name),
         Delivery::Refused(e) => {
             nudge(-1)?;
-            log::info!("`{}` was not told to carry on: {e}", record.name);
+            return Ok(Applied::LeftAlone(e));
         }
     }
-    Ok(None)
+    Ok(Applied::Did(None))
 }
 
 fn log_step(env: &Env, record: &SessionRecord, lease: &Lease, what: &str, why: &str) {
@@ -391,7 +408,7 @@ fn bring_back(
     record: &SessionRecord,
     resume: bool,
     why: &str,
-) -> Result<Option<Went>> {
+) -> Result<Applied> {
     let lived = record.client.as_ref().map_or(0, |c| record.note.since.duration_since(c.launched).as_secs());
     let lease = env.store.lock()?.update_session(&record.name, |r| {
         match &mut r.lease {
@@ -435,5 +452,5 @@ fn bring_back(
             launch::start(env, tmux, held, &spec)?;
         }
     }
-    Ok(None)
+    Ok(Applied::Did(None))
 }

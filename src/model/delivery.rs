@@ -115,6 +115,7 @@ pub mod tests {
             resumes: 0,
             nudges: 0,
             nudged: None,
+            begun: false,
             mark: 0,
             transcript_from: 0,
             carry_on: false,

@@ -80,6 +80,15 @@ pub fn slot_use(record: Option<&SessionRecord>, now: Timestamp, cooldown: Signed
     }
 }
 
+/// Why a task could not be claimed although the plan had given it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub why: String,
+    /// Whether it waits for a person and not for time.
+    pub needs_person: bool,
+}
+
 /// Everything that the decision rests on.
 #[derive(Debug)]
 pub struct Snapshot<'a> {
@@ -97,8 +106,8 @@ pub struct Snapshot<'a> {
     pub active: &'a AccountName,
     /// Accounts that cannot be used now, and why.
     pub blocked: &'a BTreeMap<AccountName, String>,
-    /// Tasks that cannot be used, as a try to claim them has told.
-    pub unusable: &'a BTreeMap<TaskRef, String>,
+    /// Tasks that could not be claimed in this run, each with the reason.
+    pub refused: &'a BTreeMap<TaskRef, Refusal>,
     /// The task that goes behind all others, since its client last did not start.
     pub behind: Option<&'a TaskRef>,
     /// The model for critical tasks and the one for all others.
@@ -239,8 +248,8 @@ fn obstacle(
     rings: &HashMap<TaskRef, String>,
     leased: &HashMap<&TaskRef, &SessionName>,
 ) -> Option<Wait> {
-    if let Some(why) = seen.unusable.get(task) {
-        return Some(Wait { needs_person: true, ..Wait::new(task, why) });
+    if let Some(refusal) = seen.refused.get(task) {
+        return Some(Wait { needs_person: refusal.needs_person, ..Wait::new(task, &refusal.why) });
     }
     if queue.claimed.binary_search(&task.id).is_ok() {
         return Some(Wait::new(task, "a task of the same id is at work"));
@@ -435,7 +444,7 @@ mod tests {
                     accounts: vec![&self.active, &self.other],
                     active: &self.active,
                     blocked: &self.blocked,
-                    unusable: &BTreeMap::new(),
+                    refused: &BTreeMap::new(),
                     behind: None,
                     models: (Some("opus"), Some("sonnet")),
                     reuse: true,

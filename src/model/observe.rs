@@ -136,8 +136,10 @@ fn decide(
             return (State::Dead, "tmux");
         }
         PaneView::Foreign(pid) => {
-            evidence.push(format!("a tmux session of this name is there and not ours (pid {pid})"));
-            return (State::Unknown, "tmux");
+            evidence.push(format!(
+                "its client is gone; a tmux session of this name is there and not ours (pid {pid})"
+            ));
+            return (State::Dead, "tmux");
         }
         PaneView::Present(pane) if pane.dead => {
             evidence.push(format!("the client ended with {}", pane.how));

@@ -154,6 +154,10 @@ pub struct Lease {
     /// How often a failed turn was told to carry on, without a finished turn since.
     #[serde(default)]
     pub nudges: u32,
+    /// Whether the client has taken the task once: from then on its conversation is the task's, and is
+    /// resumed, never begun anew.
+    #[serde(default)]
+    pub begun: bool,
     /// When it was last told to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nudged: Option<Timestamp>,
@@ -304,7 +308,9 @@ impl SessionRecord {
     /// `task done`, a person's own prompt. It still has its project's working tree.
     #[must_use]
     pub fn is_occupied(&self) -> bool {
-        self.lease.is_none() && self.client.is_some() && !matches!(self.note.state, State::Idle | State::Dead)
+        // At a limit its turn is over.
+        let at_rest = matches!(self.note.state, State::Idle | State::Dead | State::Limited);
+        self.lease.is_none() && self.client.is_some() && !at_rest
     }
 
     /// Whether there may be a client to look at. A launch that was killed half way leaves none in

@@ -28,6 +28,8 @@ pub enum Step {
     FailAttempt(String),
     /// The task goes back untried: its client never came up.
     Return(String),
+    /// The task goes back untried, and the session is left alone for a while.
+    Release(String),
     /// A failed turn is told to carry on.
     CarryOn(String),
     /// The dead client comes back with its conversation.
@@ -99,7 +101,7 @@ fn with_lease(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Fac
     let reported = record.digest.prompt.as_ref().is_some_and(|p| p.seq > lease.mark && is_ours(&p.text, lease));
     let settled = lease.phase == Phase::Confirmed || reported;
     match record.note.state {
-        State::Dead => return dead(now, record, lease, facts),
+        State::Dead => return dead(now, record, lease, facts, settled),
         State::Waiting if !settled && (facts.seen.screen.is_some() || age > facts.ready) => {
             let what = facts.seen.screen.unwrap_or("has a dialog open that is not known");
             return Some(Step::Return(format!("the client {what}")));
@@ -136,6 +138,7 @@ fn stalled(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<
     let age = now.duration_since(since);
     match NUDGES.get(lease.nudges as usize) {
         _ if !idles || !alone => Step::Wait(format!("stalled: {why}")),
+        _ if record.held(now).is_some() => Step::Wait(format!("stalled: {why}; left alone for a while")),
         None => Step::FailAttempt(format!("told {} times to carry on: {why}", lease.nudges)),
         Some(pause) if !age.is_negative() && age < SignedDuration::from_secs(*pause + LEFT_ALONE) => {
             Step::Wait(format!("stalled: {why}; it is told to carry on after a while"))
@@ -163,6 +166,10 @@ fn unsettled(record: &SessionRecord, lease: &Lease, facts: &Facts<'_>, age: Sign
     match (record.note.state, &facts.composer) {
         (State::Idle, Some(text)) if is_ours(text, lease) => Some(Step::PressEnter),
         (State::Idle, Some(text)) if text.is_empty() && facts.in_transcript == Some(false) => {
+            let lost = "its line did not arrive: nothing in the composer, nothing in the transcript";
+            if lease.begun {
+                return Some(Step::CarryOn(lost.into()));
+            }
             Some(Step::SendAfresh("idle, nothing in the composer, nothing in the transcript".into()))
         }
         (State::Idle, _) => Some(Step::Wait("it cannot be seen whether the prompt arrived".into())),
@@ -194,6 +201,9 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
     {
         return Some(Step::Wait(format!("the account needs a person: {what}")));
     }
+    if let Some(why) = record.held(now) {
+        return Some(Step::Wait(format!("the turn failed ({what}), left alone: {why}")));
+    }
     match NUDGES.get(lease.nudges as usize) {
         None => Some(Step::FailAttempt(format!("the turn failed {} times: {what}", lease.nudges + 1))),
         Some(pause) if (0..*pause).contains(&now.duration_since(failure.at).as_secs()) => {
@@ -203,7 +213,7 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
     }
 }
 
-fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>) -> Option<Step> {
+fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>, settled: bool) -> Option<Step> {
     let how = record.note.evidence.first().cloned().unwrap_or_default();
     if lease.phase == Phase::Claimed {
         return None; // nothing was sent: dispatch delivers it or gives it back
@@ -214,13 +224,17 @@ fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>
     {
         return Some(done);
     }
-    // Its own prompt must stand in the transcript: a session that was to be replaced still has the
-    // conversation of an earlier task.
-    let begun = if lease.phase == Phase::Confirmed { facts.has_transcript } else { facts.in_transcript };
-    match begun {
+    if matches!(facts.seen.pane, PaneView::Foreign(_)) {
+        // Its name is somebody else's now: it cannot come back here.
+        return Some(if lease.begun { Step::FailAttempt(how) } else { Step::Release(how) });
+    }
+    // Once taken, the conversation is the task's. Before that its own prompt must stand in the
+    // transcript: a session that was to be replaced still has the conversation of an earlier task.
+    let taken = lease.begun || settled;
+    match if taken { facts.has_transcript } else { facts.in_transcript } {
         Some(true) => {}
         None => return Some(Step::Wait(format!("dead, and its conversation cannot be reached: {how}"))),
-        Some(false) if lease.phase == Phase::Confirmed => {
+        Some(false) if lease.begun => {
             return Some(Step::FailAttempt(format!("its conversation is gone: {how}")));
         }
         Some(false) if lease.phase == Phase::Sending && record.client.is_none() => {
@@ -240,6 +254,9 @@ fn dead(now: Timestamp, record: &SessionRecord, lease: &Lease, facts: &Facts<'_>
 }
 
 fn without_lease(now: Timestamp, record: &SessionRecord, facts: &Facts<'_>) -> Option<Step> {
+    if record.note.state == State::Limited && record.kind == Kind::Pool {
+        return Some(Step::Forget("its account is at a limit, and it has no task".into()));
+    }
     if record.note.state != State::Dead || (record.client.is_none() && record.kind == Kind::Pool) {
         return None;
     }
@@ -313,6 +330,7 @@ mod tests {
             resumes: 0,
             nudges: 0,
             nudged: None,
+            begun: false,
             mark: 10,
             transcript_from: 0,
             carry_on: false,
@@ -424,7 +442,13 @@ mod tests {
         let hidden = Facts { in_transcript: None, has_transcript: None, ..f.clone() };
         assert!(matches!(step(t(20), &r, &hidden), Some(Step::Wait(_))), "a disk that is not mounted");
         lease(&mut r).phase = Phase::Confirmed;
+        lease(&mut r).begun = true;
         assert!(matches!(step(t(20), &r, &hidden), Some(Step::Wait(_))));
+        // Told to carry on and dead again: the conversation is still the task's.
+        lease(&mut r).phase = Phase::Sending;
+        let told = Facts { in_transcript: Some(false), has_transcript: Some(true), ..f.clone() };
+        assert!(matches!(step(t(20), &r, &told), Some(Step::Resume(_))));
+        lease(&mut r).phase = Phase::Confirmed;
         let gone = Facts { has_transcript: Some(false), ..f };
         assert!(matches!(step(t(20), &r, &gone), Some(Step::FailAttempt(_))), "counted: it had begun");
     }

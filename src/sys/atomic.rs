@@ -294,6 +294,9 @@ pub fn untouch(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
+/// How long a directory lock is believed that nobody touches.
+const STALE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// A lock of another program that is a directory: who makes it has it, who finds it waits.
 #[derive(Debug)]
 pub struct DirLock(Option<PathBuf>);
@@ -303,7 +306,15 @@ impl DirLock {
     #[must_use]
     pub fn wait(path: &Path, limit: std::time::Duration) -> Self {
         let made = super::clock::wait_for(limit, std::time::Duration::from_millis(50), || {
-            fs::create_dir(path).ok().map(|()| path.to_owned())
+            if let Ok(()) = fs::create_dir(path) {
+                return Some(path.to_owned());
+            }
+            // Its holder touches it; one untouched for so long is a crash's, and is taken over.
+            let age = path.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+            if age.is_some_and(|age| age > STALE) {
+                let _ = fs::remove_dir(path);
+            }
+            None
         });
         Self(made)
     }

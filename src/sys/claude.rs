@@ -158,7 +158,23 @@ pub fn seed_home(home: &Path, cwd: &Path) -> Result<()> {
     let path = home.join(".claude.json");
     // Written through a link, or the link would be replaced by a file.
     let path = path.canonicalize().unwrap_or(path);
-    let text = match std::fs::read_to_string(&path) {
+    if seeded(&path, cwd)?.is_none() {
+        return Ok(());
+    }
+    // The client's own lock on this file is a directory beside it. Under it the file is read once
+    // more: what the client has written meanwhile is kept.
+    let mut lock = path.clone().into_os_string();
+    lock.push(".lock");
+    let _held = atomic::DirLock::wait(Path::new(&lock), std::time::Duration::from_secs(12));
+    match seeded(&path, cwd)? {
+        Some(text) => atomic::write(&path, text.as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// The text of a `.claude.json` with what is missing of the answers; `None` if nothing is.
+fn seeded(path: &Path, cwd: &Path) -> Result<Option<String>> {
+    let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),
         Err(e) => return Err(e).with_context(|| format!("could not read `{}`", path.display())),
@@ -178,15 +194,7 @@ pub fn seed_home(home: &Path, cwd: &Path) -> Result<()> {
             }
         }
     }
-    if root == before {
-        return Ok(());
-    }
-    // The client's own lock on this file is a directory beside it, which it leaves to whoever does
-    // not touch it for ten seconds.
-    let mut lock = path.clone().into_os_string();
-    lock.push(".lock");
-    let _held = atomic::DirLock::wait(Path::new(&lock), std::time::Duration::from_secs(12));
-    atomic::write(&path, serde_json::to_string_pretty(&root)?.as_bytes())
+    if root == before { Ok(None) } else { Ok(Some(serde_json::to_string_pretty(&root)?)) }
 }
 
 /// The folders under which the client looks for trust: the checkout, and for a worktree the main
@@ -280,15 +288,15 @@ pub fn transcript(account_home: &Path, told: Option<&str>, conversation: &str) -
 /// # Errors
 /// If the file cannot be read.
 pub fn holds_prompt(transcript: &Path, lease: &Lease) -> Result<bool> {
-    const TAIL: u64 = 1 << 20;
+    const NEAR: u64 = 1 << 20;
     let mut file = std::fs::File::open(transcript)?;
     let size = file.metadata()?.len();
-    // What stood there before the sending was of an earlier one.
-    file.seek(SeekFrom::Start(size.saturating_sub(TAIL).max(lease.transcript_from.min(size))))?;
+    // What stood there before the sending was of an earlier one; the prompt is the first that comes.
+    file.seek(SeekFrom::Start(lease.transcript_from.min(size)))?;
     let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes)?;
+    file.take(NEAR).read_to_end(&mut bytes)?;
     Ok(bytes.split(|b| *b == b'\n').any(|line| {
-        // The first line of the tail may be torn; it then simply does not parse.
+        // The last line of the part may be torn; it then simply does not parse.
         serde_json::from_slice::<Value>(line).is_ok_and(|v| {
             let said = v.pointer("/message/content").and_then(Value::as_str).unwrap_or_default();
             v["type"] == "user" && is_ours(said, lease)

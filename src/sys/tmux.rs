@@ -80,7 +80,7 @@ impl TmuxError {
             Self::Missing(_) | Self::TooOld(_) => Some("install tmux 3.2 or newer, or set `tmux.program`".into()),
             Self::TimedOut(_) => Some("the tmux server hangs: look at it, or raise `tmux.timeout`".into()),
             Self::Taken { ours: true, session, .. } => Some(format!("claude-failover explain session {session}")),
-            Self::Taken { .. } => Some("rename it, or change `pool.autonomous.prefix`".into()),
+            Self::Taken { .. } => Some("rename it, or the one of the configuration".into()),
             _ => None,
         }
     }

@@ -12,7 +12,7 @@ use crate::model::name::TaskRef;
 use crate::model::queue::Place;
 use crate::model::task::{AttemptResult, TaskRecord};
 use crate::sys::queue::End;
-use crate::sys::store::LogEntry;
+use crate::sys::store::{LogEntry, SessionLock};
 use crate::sys::{clock, paths, queue};
 
 #[derive(Debug, clap::Args)]
@@ -76,6 +76,7 @@ pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, a
                 let record = env.store.task(&task).ok().flatten();
                 let outcome = by_hand(result, reason, record.as_ref());
                 let mut locked = env.store.lock()?;
+                unheld(env, &task)?;
                 let max = env.config.dispatch.max_task_bytes;
                 queue::finish(&mut locked, &project.path, &task.id, end, Some(&outcome), max)?;
                 word
@@ -87,6 +88,16 @@ pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, a
     Ok(Exit::Done)
 }
 
+/// Looks once more, under the lock: a session may have taken it since.
+fn unheld(env: &Env, task: &TaskRef) -> Result<()> {
+    match env.store.sessions()?.holder(task) {
+        Some(holder) => {
+            Err(anyhow!("session `{}` has just taken task `{task}`", holder.name)).hint("run it again")
+        }
+        None => Ok(()),
+    }
+}
+
 fn retry_hint(task: &TaskRef) -> String {
     format!("claude-failover task retry {} --project {}", task.id, task.project)
 }
@@ -95,7 +106,9 @@ fn retry_hint(task: &TaskRef) -> String {
 fn own_session(env: &Env) -> Option<String> {
     let state = paths::var("CLAUDE_FAILOVER_STATE_DIR")?;
     let session = paths::var("CLAUDE_FAILOVER_SESSION")?.into_string().ok()?;
-    (state == env.store.root().as_os_str()).then_some(session)
+    // A person's own agent, in a session of their own, speaks for the person.
+    let is_theirs = env.config.dedicated.iter().any(|d| d.name.as_str() == session);
+    (state == env.store.root().as_os_str() && !is_theirs).then_some(session)
 }
 
 /// The outcome of a task that no session has now, with the tries that it had.
@@ -144,6 +157,7 @@ pub fn retry(env: &Env, change: &Change) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut locked = env.store.lock()?;
+    unheld(env, &task)?;
     match queue::place(&project.path, &task.id) {
         Some(Place::Waiting) => {}
         // Claimed and nobody has it: what an earlier dispatcher left behind.
@@ -179,9 +193,10 @@ fn note(env: &Env, task: &TaskRef, what: &str) {
 /// # Errors
 /// If it is unknown or has ended, or a step fails.
 pub fn cancel(env: &Env, change: &Change) -> Result<Exit> {
-    if !change.dry_run {
-        end_holder(env, &change.which, "its task was cancelled")?;
-    }
+    let _held = match change.dry_run {
+        true => None,
+        false => end_holder(env, &change.which, "its task was cancelled")?,
+    };
     settle(env, change, AttemptResult::Failed, "cancelled", false)
 }
 
@@ -191,23 +206,25 @@ pub fn cancel(env: &Env, change: &Change) -> Result<Exit> {
 /// If it is unknown or has ended, or a step fails.
 pub fn fail(env: &Env, args: &Fail) -> Result<Exit> {
     let reason = args.reason.as_deref().unwrap_or("said to have failed");
-    if !args.change.dry_run {
-        end_holder(env, &args.change.which, "its task was given up")?;
-    }
+    // Held until the lease has ended as well: `watch` would bring the client back in between.
+    let _held = match args.change.dry_run {
+        true => None,
+        false => end_holder(env, &args.change.which, "its task was given up")?,
+    };
     settle(env, &args.change, AttemptResult::Failed, reason, args.again)
 }
 
 /// Ends the client of the session that has a task, unless it is the very one that calls us.
-fn end_holder(env: &Env, which: &Which, why: &str) -> Result<()> {
+fn end_holder(env: &Env, which: &Which, why: &str) -> Result<Option<SessionLock>> {
     let (_, task) = which.resolve(env)?;
     let sessions = env.store.sessions()?;
-    let Some(holder) = sessions.holder(&task).filter(|_| own_session(env).is_none()) else { return Ok(()) };
-    let Some(pool) = env.pool(holder) else { return Ok(()) };
+    let Some(holder) = sessions.holder(&task).filter(|_| own_session(env).is_none()) else { return Ok(None) };
+    let Some(pool) = env.pool(holder) else { return Ok(None) };
     let held = env.store.wait_session_lock(&holder.name, "task")?;
     // Whoever had the lock may have ended the try.
-    let Some(record) = env.store.session(&holder.name)? else { return Ok(()) };
+    let Some(record) = env.store.session(&holder.name)? else { return Ok(None) };
     if record.lease.as_ref().is_some_and(|l| l.task == task) {
         stop::stop(env, &env.tmux(), &held, &pool, &record, why)?;
     }
-    Ok(())
+    Ok(Some(held))
 }
