@@ -68,23 +68,10 @@ pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending
     let mut locked = env.store.lock()?;
     let Some(mut current) = env.store.session(&record.name)? else { return Ok(Went::Nowhere) };
     let same = |l: &&Lease| l.task == lease.task && l.attempt == lease.attempt;
-    let Some(lease_now) = current.lease.clone().as_ref().filter(same).cloned() else {
-        return Ok(Went::Nowhere);
-    };
+    let Some(lease_now) = current.lease.as_ref().filter(same) else { return Ok(Went::Nowhere) };
     let mut task = env.store.task(&lease.task)?.unwrap_or_else(|| TaskRecord::new(lease.task.clone()));
     let before = task.clone();
-    task.ended(Attempt {
-        number: lease.attempt,
-        session: record.name.clone(),
-        accounts: current.account.iter().cloned().collect(),
-        conversation: current.conversation.clone(),
-        started: lease.claimed,
-        ended: now,
-        result: ending.result,
-        reason: ending.reason.to_owned(),
-        resumes: lease_now.resumes,
-        counted: ending.counted,
-    });
+    task.ended(tried(&current, lease_now, ending, now));
     if task != before {
         locked.write_task(&task)?;
     }
@@ -115,6 +102,22 @@ pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending
     env.store.kick("dispatch");
     note(env, ending, &record.name, lease, went);
     Ok(went)
+}
+
+/// The try that a session has, as ended.
+fn tried(record: &SessionRecord, lease: &Lease, ending: &Ending<'_>, now: Timestamp) -> Attempt {
+    Attempt {
+        number: lease.attempt,
+        session: record.name.clone(),
+        accounts: record.account.iter().cloned().collect(),
+        conversation: record.conversation.clone(),
+        started: lease.claimed,
+        ended: now,
+        result: ending.result,
+        reason: ending.reason.to_owned(),
+        resumes: lease.resumes,
+        counted: ending.counted,
+    }
 }
 
 fn note(env: &Env, ending: &Ending<'_>, session: &SessionName, lease: &Lease, went: Went) {
@@ -179,32 +182,23 @@ pub fn hold(env: &Env, session: &SessionName, why: &str) -> Result<()> {
 pub fn drop_lease(env: &Env, record: &SessionRecord, lease: &Lease, why: &str, now: Timestamp) -> Result<()> {
     let mut locked = env.store.lock()?;
     // Looked at again under the lock: a claim may have been between its lease and its rename.
-    if queue::place(&lease.project_path, &lease.task.id) == Some(Place::Claimed) {
+    let place = queue::place(&lease.project_path, &lease.task.id);
+    let Some(mut current) = env.store.session(&record.name)? else { return Ok(()) };
+    let same = |l: &&Lease| l.task == lease.task && l.attempt == lease.attempt;
+    let Some(lease_now) = current.lease.as_ref().filter(same).filter(|_| place != Some(Place::Claimed)) else {
         return Ok(());
-    }
+    };
     // It waits again and the client may be at it: the next claim asks whose the last try was.
-    if record.client.is_some() && queue::place(&lease.project_path, &lease.task.id) == Some(Place::Waiting) {
+    if current.client.is_some() && place == Some(Place::Waiting) {
         let mut task = env.store.task(&lease.task)?.unwrap_or_else(|| TaskRecord::new(lease.task.clone()));
-        task.ended(Attempt {
-            number: lease.attempt,
-            session: record.name.clone(),
-            accounts: record.account.iter().cloned().collect(),
-            conversation: record.conversation.clone(),
-            started: lease.claimed,
-            ended: now,
-            result: AttemptResult::Returned,
-            reason: why.to_owned(),
-            resumes: lease.resumes,
-            counted: false,
-        });
+        let (result, reason) = (AttemptResult::Returned, why);
+        let ending = Ending { result, reason, counted: false, retry: true, command: "watch" };
+        task.ended(tried(&current, lease_now, &ending, now));
         locked.write_task(&task)?;
     }
-    locked.update_session(&record.name, |current| {
-        if current.lease.as_ref().is_some_and(|l| l.task == lease.task && l.attempt == lease.attempt) {
-            current.lease = None;
-            current.freed = Some(now);
-        }
-    })?;
+    current.lease = None;
+    current.freed = Some(now);
+    locked.write_session(&current)?;
     drop(locked);
     env.note(&LogEntry {
         command: "watch",

@@ -123,6 +123,7 @@ fn summary(report: &Report) -> String {
 fn part(count: usize, what: &str) -> String {
     if count == 0 { String::new() } else { format!(", {count} {what}") }
 }
+
 /// How often a run plans anew because a session turned out not to be free.
 const ROUNDS: usize = 3;
 
@@ -176,6 +177,7 @@ pub fn cycle(env: &Env) -> Result<Report> {
     report.summary = summary(&report);
     Ok(report)
 }
+
 fn gather_and_plan(env: &Env, refused: &BTreeMap<TaskRef, Refusal>) -> Result<Option<Gathered>> {
     let sessions = env.store.sessions()?;
     let unsent: Vec<SessionRecord> = sessions
