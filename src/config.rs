@@ -2,6 +2,7 @@
 //!
 //! A mistake is refused with file, line and what to do about it (exit 6); nothing is guessed.
 
+mod accounts;
 mod check;
 mod line;
 mod resolved;
@@ -12,9 +13,12 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Exit, Mark, hinted};
+use crate::model::account::{AccountKind, Thresholds};
 use crate::model::name::{AccountName, ProjectName, SessionName};
+use crate::model::switch::Policy;
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -52,6 +56,10 @@ pub struct Config {
     pub dispatch: Dispatch,
     /// Looking after sessions.
     pub watch: Watch,
+    /// When an account counts as full.
+    pub quota: Quota,
+    /// How sessions are moved.
+    pub switch: Switch,
     /// Accepted keys that have no effect, each with its line.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -61,7 +69,7 @@ pub struct Config {
 }
 
 /// One login.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Account {
     /// Its name.
     pub name: AccountName,
@@ -69,6 +77,16 @@ pub struct Account {
     pub home: PathBuf,
     /// Lower is preferred.
     pub priority: i64,
+    /// How it pays and logs in.
+    pub kind: AccountKind,
+    /// The file that holds its token or key.
+    pub token_file: Option<PathBuf>,
+    /// Further variables of its sessions.
+    pub env: BTreeMap<String, String>,
+    /// Whether it is out of use.
+    pub disabled: bool,
+    /// The shares of its windows that may be used, its reserve taken off.
+    pub thresholds: Thresholds,
 }
 
 /// A directory with a queue.
@@ -206,6 +224,43 @@ pub struct Watch {
     pub dedicated_resume: bool,
     /// How often the timer runs it.
     pub interval: SignedDuration,
+}
+
+/// When an account counts as full, and what follows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quota {
+    /// How often the timer looks.
+    pub interval: SignedDuration,
+    /// The rules of the decision.
+    pub policy: Policy,
+    /// Whether a switch that is due is made, or only told.
+    pub auto_switch: bool,
+    /// Asking the service itself.
+    pub endpoint: Endpoint,
+}
+
+/// The usage endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    /// Whether it is asked at all.
+    pub enabled: bool,
+    /// Its address.
+    pub url: String,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+/// How sessions are moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Switch {
+    /// Sessions that are moved at once, after the first.
+    pub ramp: u32,
+    /// How long a session may take to come to the end of its turn.
+    pub drain_timeout: SignedDuration,
+    /// How long a moved session may take to show that it is at work.
+    pub verify_timeout: SignedDuration,
+    /// A link that is kept on the active account's home.
+    pub link: Option<PathBuf>,
 }
 
 /// What is read beside the file.

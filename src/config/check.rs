@@ -1,10 +1,11 @@
 //! What the types cannot say: paths that exist, names that are used once, values that fit together.
 
 use jiff::SignedDuration;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::accounts;
 use super::line::line_of;
 use super::schema::{Raw, RawClient, RawTmux, Time};
 use super::{Account, Client, Config, Dedicated, Dispatch, LoadInputs, Pool, Project, Tmux, TmuxSocket, Watch};
@@ -30,19 +31,19 @@ impl Fault {
     }
 }
 
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, at: impl Into<String>, message: impl fmt::Display) {
+    pub(super) fn add(&mut self, at: impl Into<String>, message: impl fmt::Display) {
         self.0.push(Fault { at: at.into(), message: message.to_string(), hint: None, absent: false });
     }
 
-    fn hinted(&mut self, at: impl Into<String>, message: impl fmt::Display, hint: &str) {
+    pub(super) fn hinted(&mut self, at: impl Into<String>, message: impl fmt::Display, hint: &str) {
         let hint = Some(hint.to_owned());
         self.0.push(Fault { at: at.into(), message: message.to_string(), hint, absent: false });
     }
 
-    fn name<T>(&mut self, at: &str, made: Result<T, BadName>) -> Option<T> {
+    pub(super) fn name<T>(&mut self, at: &str, made: Result<T, BadName>) -> Option<T> {
         made.map_err(|e| self.add(at, e)).ok()
     }
 
@@ -55,7 +56,7 @@ impl Faults {
     }
 
     /// A path that must be absolute, `~/` meaning the home.
-    fn path(&mut self, at: &str, text: &str, home: &Path) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, at: &str, text: &str, home: &Path) -> Option<PathBuf> {
         let path = match text.strip_prefix("~/") {
             Some(rest) => home.join(rest),
             None if text == "~" => home.to_owned(),
@@ -87,7 +88,7 @@ impl Faults {
         self.0.push(Fault { at: at.to_owned(), message, hint: Some(hint.to_owned()), absent: true });
     }
 
-    fn fraction(&mut self, at: &str, value: Option<f64>) {
+    pub(super) fn fraction(&mut self, at: &str, value: Option<f64>) {
         if value.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
             self.add(at, "must be a fraction from 0 to 1");
         }
@@ -95,7 +96,11 @@ impl Faults {
 }
 
 /// Whether a name stands for the second time; says where it stood first.
-fn repeated<'a>(seen: &mut HashMap<String, String>, key: String, at: &'a str) -> Option<(String, &'a str)> {
+pub(super) fn repeated<'a>(
+    seen: &mut HashMap<String, String>,
+    key: String,
+    at: &'a str,
+) -> Option<(String, &'a str)> {
     seen.insert(key, at.to_owned()).map(|first| (first, at))
 }
 
@@ -149,7 +154,7 @@ pub fn resolve(
     }
 
     let runtime_dir = raw.runtime_dir.as_deref().and_then(|t| f.path("runtime_dir", t, &home));
-    let accounts = accounts(&raw, &home, &mut f);
+    let accounts = accounts::accounts(&raw, &home, &mut f);
     let active = match &raw.active_account {
         Some(name) => {
             let known = accounts.iter().find(|a| a.name.as_str() == name);
@@ -198,8 +203,8 @@ pub fn resolve(
         dedicated_resume: w.dedicated_resume.unwrap_or(true),
         interval: positive("watcher.interval", w.interval, SignedDuration::from_secs(30), &mut f),
     };
-    f.fraction("quota.window_5h_threshold", raw.quota.window_5h_threshold);
-    f.fraction("quota.window_week_threshold", raw.quota.window_week_threshold);
+    let quota = accounts::quota(&raw, &mut f);
+    let switch = accounts::switch(&raw.switch, &home, &mut f);
     if let Some(dir) = &raw.checkpoint.dir {
         f.path("checkpoint.dir", dir, &home);
     }
@@ -222,6 +227,8 @@ pub fn resolve(
         tmux,
         dispatch,
         watch,
+        quota,
+        switch,
         warnings,
         absent: Vec::new(),
     });
@@ -232,7 +239,7 @@ fn time(given: Option<Time>, default: SignedDuration) -> SignedDuration {
     given.map_or(default, |t| t.0)
 }
 
-fn positive(at: &str, given: Option<Time>, default: SignedDuration, f: &mut Faults) -> SignedDuration {
+pub(super) fn positive(at: &str, given: Option<Time>, default: SignedDuration, f: &mut Faults) -> SignedDuration {
     let time = time(given, default);
     if time.is_zero() {
         f.add(at, "must be longer than nothing");
@@ -261,32 +268,6 @@ fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
     if raw.notifications.is_some() {
         add("notifications", "not used by this version");
     }
-}
-
-fn accounts(raw: &Raw, home: &Path, f: &mut Faults) -> Vec<Account> {
-    if raw.accounts.is_empty() {
-        f.hinted("accounts", "at least one account is needed", "see `examples/minimal.yaml`");
-    }
-    let (mut names, mut homes, mut all) = (HashMap::new(), HashMap::new(), Vec::new());
-    for (n, account) in raw.accounts.iter().enumerate() {
-        let (at, at_home) = (format!("accounts.{n}.name"), format!("accounts.{n}.home"));
-        let name = f.name(&at, AccountName::new(account.name.clone()));
-        let path = f.path(&at_home, &account.home, home);
-        let (Some(name), Some(path)) = (name, path) else { continue };
-        if repeated(&mut names, name.to_string(), &at).is_some() {
-            f.add(&at, format!("account `{name}` is listed twice"));
-        }
-        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-        if repeated(&mut homes, real.display().to_string(), &at_home).is_some() {
-            f.hinted(
-                &at_home,
-                format!("two accounts have the home `{}`", path.display()),
-                "a home holds one login",
-            );
-        }
-        all.push(Account { name, home: path, priority: account.priority.unwrap_or(100) });
-    }
-    all
 }
 
 fn pin(at: &str, name: Option<&String>, accounts: &[Account], f: &mut Faults) -> Option<AccountName> {
@@ -393,21 +374,10 @@ fn dedicated(raw: &Raw, home: &Path, accounts: &[Account], pool: &Pool, f: &mut 
     all
 }
 
-fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
-    for (n, arg) in raw.args.iter().flatten().enumerate() {
-        let flag = arg.split('=').next().unwrap_or(arg);
-        if REFUSED_ARGS.contains(&flag) {
-            let why = "it is set by us, or would switch our hooks off";
-            let what = format!("cannot be given: `{flag}`: {why}");
-            f.hinted(
-                format!("client.args.{n}"),
-                what,
-                "models have keys of their own: `client.model`, `projects[].model`",
-            );
-        }
-    }
-    for (key, value) in &raw.env {
-        let at = format!("client.env.{key}");
+/// Variables of a session's environment: no secret, nothing that is ours to set.
+pub(super) fn variables(section: &str, env: &BTreeMap<String, String>, f: &mut Faults) {
+    for (key, value) in env {
+        let at = format!("{section}.{key}");
         if REFUSED_ENV.contains(&key.as_str()) {
             f.hinted(&at, "cannot be set here", "logins live in the account's home; secrets never in this file");
         }
@@ -425,6 +395,22 @@ fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
             f.add(&at, "not the name of a variable");
         }
     }
+}
+
+fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
+    for (n, arg) in raw.args.iter().flatten().enumerate() {
+        let flag = arg.split('=').next().unwrap_or(arg);
+        if REFUSED_ARGS.contains(&flag) {
+            let why = "it is set by us, or would switch our hooks off";
+            let what = format!("cannot be given: `{flag}`: {why}");
+            f.hinted(
+                format!("client.args.{n}"),
+                what,
+                "models have keys of their own: `client.model`, `projects[].model`",
+            );
+        }
+    }
+    variables("client.env", &raw.env, f);
     if let Some(url) = &raw.api_base
         && !(url.starts_with("http://") || url.starts_with("https://"))
     {

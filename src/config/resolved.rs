@@ -24,6 +24,14 @@ pub fn raw(c: &Config) -> s::Raw {
                 name: a.name.to_string(),
                 home: a.home.display().to_string(),
                 priority: Some(a.priority),
+                kind: Some(a.kind),
+                token_file: a.token_file.as_deref().and_then(path),
+                env: a.env.clone(),
+                disabled: a.disabled,
+                window_5h_threshold: Some(a.thresholds.five_hour / 100.0),
+                window_week_threshold: Some(a.thresholds.seven_day / 100.0),
+                model_threshold: Some(a.thresholds.model / 100.0),
+                reserve: None,
                 limits: None,
             })
             .collect(),
@@ -96,6 +104,29 @@ pub fn raw(c: &Config) -> s::Raw {
             done_signal_dir: c.watch.done_signal_dir.as_deref().and_then(path),
             max_resumes: Some(c.watch.max_resumes),
             dedicated_resume: Some(c.watch.dedicated_resume),
+        },
+        quota: s::RawQuota {
+            poll_interval: time(c.quota.interval),
+            hysteresis: Some(c.quota.policy.hysteresis / 100.0),
+            lookahead: time(c.quota.policy.lookahead),
+            reactivate_cooldown: time(c.quota.policy.cooldown),
+            max_switches_per_hour: Some(c.quota.policy.max_per_hour),
+            fail_back: Some(c.quota.policy.fail_back),
+            money: Some(c.quota.policy.money),
+            auto_switch: Some(c.quota.auto_switch),
+            endpoint: s::RawEndpoint {
+                enabled: c.quota.endpoint.enabled,
+                url: Some(c.quota.endpoint.url.clone()),
+                timeout: c.quota.endpoint.timeout.try_into().ok().map(s::Time),
+            },
+            // The thresholds stand at each account.
+            ..s::RawQuota::default()
+        },
+        switch: s::RawSwitch {
+            ramp: Some(c.switch.ramp),
+            drain_timeout: time(c.switch.drain_timeout),
+            verify_timeout: time(c.switch.verify_timeout),
+            link: c.switch.link.as_deref().and_then(path),
         },
         ..s::Raw::default()
     }

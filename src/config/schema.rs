@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
+use crate::model::account::{AccountKind, MoneyPolicy};
+
 /// A duration as people write it: `30s`, `5m`, `1h 30m`.
 #[derive(Clone, Copy, Debug)]
 pub struct Time(pub SignedDuration);
@@ -106,6 +108,7 @@ section!(
         dispatcher: RawDispatcher,
         watcher: RawWatcher,
         quota: RawQuota,
+        switch: RawSwitch,
         checkpoint: RawCheckpoint,
         mcp_http: RawMcpHttp,
         janitor: Option<serde_yaml::Mapping>,
@@ -114,7 +117,20 @@ section!(
 );
 section!(
     /// `accounts[]`.
-    RawAccount { name: String, home: String, priority: Option<i64>, limits: Option<RawLimits>, }
+    RawAccount {
+        name: String,
+        home: String,
+        priority: Option<i64>,
+        kind: Option<AccountKind>,
+        token_file: Option<String>,
+        env: BTreeMap<String, String>,
+        disabled: bool,
+        window_5h_threshold: Option<f64>,
+        window_week_threshold: Option<f64>,
+        model_threshold: Option<f64>,
+        reserve: Option<f64>,
+        limits: Option<RawLimits>,
+    }
 );
 section!(
     /// `accounts[].limits`: the daemon's, without effect.
@@ -191,12 +207,33 @@ section!(
     }
 );
 section!(
-    /// `quota`: read and checked, used by the quota commands.
+    /// `quota`: when an account counts as full.
     RawQuota {
         poll_interval: Option<Time>,
         window_5h_threshold: Option<f64>,
         window_week_threshold: Option<f64>,
+        model_threshold: Option<f64>,
+        hysteresis: Option<f64>,
+        lookahead: Option<Time>,
         reactivate_cooldown: Option<Time>,
+        max_switches_per_hour: Option<usize>,
+        fail_back: Option<bool>,
+        money: Option<MoneyPolicy>,
+        auto_switch: Option<bool>,
+        endpoint: RawEndpoint,
+    }
+);
+section!(
+    /// `quota.endpoint`: asking the service itself.
+    RawEndpoint { enabled: bool, url: Option<String>, timeout: Option<Time>, }
+);
+section!(
+    /// `switch`: how sessions are moved.
+    RawSwitch {
+        ramp: Option<u32>,
+        drain_timeout: Option<Time>,
+        verify_timeout: Option<Time>,
+        link: Option<String>,
     }
 );
 section!(

@@ -106,6 +106,13 @@ fn mistakes_are_refused_by_file_line_and_key() {
             "client:\n  env:\n    ANTHROPIC_API_KEY: x\n",
             "c.yaml:4: client.env.ANTHROPIC_API_KEY: cannot be set here",
         ),
+        (
+            "quota: {endpoint: {url: 'http://example.com/x'}}\n",
+            "c.yaml:2: quota.endpoint.url: not an https address: `http://example.com/x`",
+        ),
+        ("switch: {ramp: 0}\n", "c.yaml:2: switch.ramp: must be a number from 1 to 50"),
+        ("quota: {max_switches_per_hour: 0}\n", "c.yaml:2: quota.max_switches_per_hour: must be at least 1"),
+        ("quota: {money: often}\n", "c.yaml:2: quota.money: unknown variant `often`, expected `never` or `last`"),
         ("state_dir: /tmp/x\n", "c.yaml:2: state_dir: the system empties it: `/tmp/x`"),
         (
             "quota:\n  window_5h_threshold: 90\n",
@@ -184,6 +191,8 @@ fn the_example_has_every_key_and_is_valid() {
         s::RawDispatcher::KEYS,
         s::RawWatcher::KEYS,
         s::RawQuota::KEYS,
+        s::RawEndpoint::KEYS,
+        s::RawSwitch::KEYS,
         s::RawCheckpoint::KEYS,
         s::RawMcpHttp::KEYS,
     ];
@@ -201,5 +210,35 @@ fn the_example_has_every_key_and_is_valid() {
     for text in [text, include_str!("../../examples/minimal.yaml")] {
         let text = text.replace("/srv", &w.dir.path().join("srv").display().to_string());
         w.parse(&text).unwrap();
+    }
+}
+
+#[test]
+fn accounts_have_kinds_and_thresholds_of_their_own() {
+    let w = World::new();
+    let text = "accounts:\n\
+        - {name: a, home: /a, reserve: 0.1}\n\
+        - {name: b, home: /b, kind: token, token_file: ~/b.token, window_5h_threshold: 0.5, disabled: true}\n\
+        - {name: c, home: /c, kind: cloud, env: {CLAUDE_CODE_USE_BEDROCK: '1'}}\n\
+        quota: {window_5h_threshold: 0.8}\n";
+    let c = w.parse(text).unwrap();
+    let five: Vec<f64> = c.accounts.iter().map(|a| a.thresholds.five_hour).collect();
+    assert_eq!((five, c.accounts[0].thresholds.seven_day), (vec![70.0, 50.0, 80.0], 85.0));
+    assert!(c.accounts[1].disabled && c.accounts[1].token_file.is_some());
+    let again = w.parse(&c.resolved_yaml().unwrap()).unwrap();
+    assert_eq!(again.accounts, c.accounts);
+    assert_eq!(again.quota, c.quota);
+    for (text, want) in [
+        ("{name: a, home: /a, kind: token}", "accounts.0.kind: needs a `token_file`"),
+        ("{name: a, home: /a, kind: cloud}", "accounts.0.kind: needs an `env`"),
+        ("{name: a, home: /a, token_file: /t}", "accounts.0.token_file: only accounts of kind"),
+        (
+            "{name: a, home: /a, env: {ANTHROPIC_API_KEY: x}}",
+            "accounts.0.env.ANTHROPIC_API_KEY: cannot be set here",
+        ),
+        ("{name: a, home: /a, reserve: 3}", "accounts.0.reserve: must be a fraction from 0 to 1"),
+    ] {
+        let error = w.error(&format!("accounts: [{text}]"));
+        assert!(error.contains(want), "{text}: {error}");
     }
 }
