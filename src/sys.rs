@@ -6,6 +6,7 @@ pub mod clock;
 pub mod events;
 pub mod input;
 pub mod lock;
+pub mod login;
 pub mod paths;
 pub mod process;
 pub mod queue;
