@@ -4,6 +4,7 @@
 pub mod assign;
 pub mod deliver;
 pub mod end;
+pub mod gather;
 pub mod launch;
 pub mod look;
 pub mod stop;

@@ -5,6 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, LoadInputs};
+use crate::model::name::AccountName;
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::paths::{self, Roots};
@@ -93,6 +94,25 @@ impl Env {
     #[must_use]
     pub fn pool(&self, record: &SessionRecord) -> Option<PoolSession> {
         PoolSession::of(record, self.config.dedicated(&record.name).is_some())
+    }
+
+    /// The account on which new sessions start: where the last switch went, unless the configuration
+    /// was changed since, or does not have that account any more.
+    #[must_use]
+    pub fn active(&self) -> AccountName {
+        let configured = &self.config.active_account;
+        match self.store.active() {
+            Ok(Some(active))
+                if active.configured == *configured && self.config.account(&active.account).is_some() =>
+            {
+                active.account
+            }
+            Ok(_) => configured.clone(),
+            Err(e) => {
+                log::warn!("{e:#}; new sessions start on `{configured}`");
+                configured.clone()
+            }
+        }
     }
 
     /// Notes a change in the log, at the time it was made.

@@ -3,11 +3,14 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod account_record;
 pub mod delivery;
 pub mod dispatch;
+pub mod endpoint_budget;
 pub mod event;
 pub mod forecast;
 pub mod front_matter;
+pub mod journal;
 pub mod name;
 pub mod observe;
 pub mod queue;

@@ -9,6 +9,7 @@ pub mod lock;
 pub mod login;
 pub mod paths;
 pub mod process;
+pub mod provider;
 pub mod queue;
 pub mod state_file;
 pub mod store;

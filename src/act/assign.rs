@@ -2,7 +2,7 @@
 //! of it told. Everything happens under the session's lock.
 
 use anyhow::{Result, anyhow};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::deliver::{self, Delivery, Wanted};
 use super::end::{self, Ending};
@@ -10,6 +10,7 @@ use super::launch::{Spec, new_conversation};
 use super::stop;
 use crate::env::Env;
 use crate::error::{Exit, cause_of};
+use crate::model::account_record::AccountRecord;
 use crate::model::dispatch::{Assignment, How, Refusal, SlotUse, slot_use};
 use crate::model::name::{AccountName, TaskRef};
 use crate::model::queue::Place;
@@ -17,7 +18,7 @@ use crate::model::report::Item;
 use crate::model::session::{Kind, Lease, Phase, SessionRecord, State};
 use crate::model::task::{AttemptResult, TaskRecord};
 use crate::sys::lock::LockError;
-use crate::sys::store::{AccountRecord, LogEntry, SessionLock};
+use crate::sys::store::{LogEntry, SessionLock};
 use crate::sys::tmux::{Tmux, TmuxError};
 use crate::sys::{atomic, clock, queue};
 
@@ -313,6 +314,16 @@ pub fn note_launch(env: &Env, account: &AccountName, failed: Option<(&str, &Task
     Ok(())
 }
 
+/// Until when an account rests after launches that failed, and why.
+#[must_use]
+pub fn pause_of(record: &AccountRecord, now: Timestamp) -> Option<(Timestamp, String)> {
+    let until = record.not_before?;
+    // A clock that went back must not pause it for longer than ever was meant.
+    let longest = SignedDuration::from_secs(PAUSES[PAUSES.len() - 1]);
+    let left = until.duration_since(now);
+    (left.is_positive() && left <= longest).then(|| (until, record.reason.clone()))
+}
+
 /// Carries on what an earlier run claimed and did not deliver: no key was sent for it.
 fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<Item>> {
     let Some(record) = &env.store.session(held.name())? else { return Ok(None) };
@@ -351,7 +362,7 @@ fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<It
         project_path: lease.project_path.clone(),
         session: record.name.clone(),
         how,
-        account: env.config.active_account.clone(),
+        account: env.active(),
         model: header.model.clone().or_else(|| client.model.clone()),
         priority: header.priority,
         max_attempts: lease.max_attempts,

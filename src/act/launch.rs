@@ -124,6 +124,8 @@ fn intend(env: &Env, spec: &Spec) -> Result<()> {
     let mut locked = env.store.lock()?;
     let overlay = claude::overlay_for(&env.store, &env.program, &spec.session);
     locked.write_overlay(&spec.session, &overlay)?;
+    // What it says of usage is of the earlier client, and perhaps of another account.
+    atomic::untouch(&env.store.statusline_path(&spec.session));
     let mut record =
         env.store.session(&spec.session)?.unwrap_or_else(|| SessionRecord::new(spec.session.clone(), spec.kind));
     // The configuration may have changed its owner since; its client is gone, or we were not here.

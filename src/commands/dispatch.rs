@@ -4,16 +4,18 @@ use anyhow::{Result, anyhow};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
-use crate::act::assign::{self, Carried, DISPATCHED, Job, PAUSES, PUT_BACK, UNSETTLED};
+use crate::act::assign::{self, Carried, DISPATCHED, Job, PUT_BACK, UNSETTLED};
+use crate::act::gather;
 use crate::config::Project;
 use crate::env::Env;
 use crate::error::{Exit, Mark};
+use crate::model::account::AccountView;
 use crate::model::dispatch::{Assignment, How, Plan, Refusal, Slot, SlotUse, Snapshot, plan, slot_use};
 use crate::model::name::{AccountName, TaskRef};
-use crate::model::observe::words;
 use crate::model::queue::{ProjectQueue, dependencies};
 use crate::model::report::{Item, Report};
 use crate::model::session::{Phase, SessionRecord};
+use crate::model::switch::headroom;
 use crate::sys::lock::LockError;
 use crate::sys::store::Sessions;
 use crate::sys::{process, queue};
@@ -217,7 +219,8 @@ fn plan_with(
     refused: &BTreeMap<TaskRef, Refusal>,
 ) -> Plan {
     let places = queue::places(dependencies(queues), projects);
-    let (blocked, behind) = blocked_accounts(env);
+    let active = env.active();
+    let (blocked, behind) = blocked_accounts(env, &active, sessions);
     let client = &env.config.client;
     plan(
         env.now,
@@ -227,7 +230,7 @@ fn plan_with(
             sessions: &sessions.records,
             places: &places,
             accounts: env.config.accounts.iter().map(|a| &a.name).collect(),
-            active: &env.config.active_account,
+            active: &active,
             blocked: &blocked,
             refused,
             behind: behind.as_ref(),
@@ -266,26 +269,42 @@ fn slots(env: &Env, sessions: &Sessions) -> Vec<Slot> {
 }
 
 /// Accounts that cannot be used now, and the task whose client last did not start.
-fn blocked_accounts(env: &Env) -> (BTreeMap<AccountName, String>, Option<TaskRef>) {
-    let (mut blocked, mut behind) = (BTreeMap::new(), None);
-    let active = &env.config.active_account;
-    match env.store.account(active) {
-        Ok(record) => {
-            if let Some(record) = record {
-                // A clock that went back must not pause it for longer than ever was meant.
-                let left = record.not_before.map(|until| until.duration_since(env.now));
-                let longest = SignedDuration::from_secs(PAUSES[PAUSES.len() - 1]);
-                if let Some(left) = left.filter(|left| left.is_positive() && *left <= longest) {
-                    let reason = &record.reason;
-                    blocked.insert(active.clone(), format!("{reason}; next launch in {}", words(left)));
-                }
-                behind = record.failed_task;
-            }
-        }
+fn blocked_accounts(
+    env: &Env,
+    active: &AccountName,
+    sessions: &Sessions,
+) -> (BTreeMap<AccountName, String>, Option<TaskRef>) {
+    let Some(account) = env.config.account(active) else { return (BTreeMap::new(), None) };
+    let known = match gather::recorded(env, account, &sessions.records) {
+        Ok(known) => known,
         // What cannot be read is not known to be usable.
-        Err(e) => drop(blocked.insert(active.clone(), crate::error::messages_of(&e).join(": "))),
+        Err(e) => {
+            let why = crate::error::messages_of(&e).join(": ");
+            return (BTreeMap::from([(active.clone(), why)]), None);
+        }
+    };
+    let why = if env.store.is_switching() {
+        Some("its sessions are being moved".to_owned())
+    } else {
+        known.view.obstacles(env.now).into_iter().next().or_else(|| above_threshold(env, &known.view))
+    };
+    let blocked = why.map(|why| BTreeMap::from([(active.clone(), why)])).unwrap_or_default();
+    (blocked, known.record.failed_task)
+}
+
+/// Above its threshold nothing new is begun: a switch is due. Where no other account has room either,
+/// work goes on until the limit itself.
+fn above_threshold(env: &Env, account: &AccountView) -> Option<String> {
+    let (left, window, used) = headroom(account, env.now)?;
+    if left > 0.0 {
+        return None;
     }
-    (blocked, behind)
+    let no_room = env.store.memory().ok().and_then(|m| m.no_room);
+    let recent = SignedDuration::ZERO..env.config.quota.interval * 3;
+    if no_room.is_some_and(|at| recent.contains(&env.now.duration_since(at))) {
+        return None;
+    }
+    Some(format!("{window} at {used:.0} %, above its threshold; `quota-check` moves on"))
 }
 
 /// Refuses to begin what a full disk would leave half done.

@@ -125,11 +125,8 @@ fn spec(env: &Env, args: &Args, name: &SessionName, record: Option<&SessionRecor
         bail!("not a model name: `{}`", crate::model::name::shown(model));
     }
     let (cwd, project) = place(env, args, dedicated.map(|d| d.project.clone()), record)?;
-    let account = args
-        .account
-        .clone()
-        .or_else(|| dedicated.and_then(|d| d.account.clone()))
-        .unwrap_or_else(|| env.config.active_account.clone());
+    let account =
+        args.account.clone().or_else(|| dedicated.and_then(|d| d.account.clone())).unwrap_or_else(|| env.active());
     let home = env.config.account(&account).map(|a| a.home.clone());
     let home = home.ok_or_else(|| anyhow!("no account `{account}` in the configuration"))?;
     let known = record.filter(|r| r.cwd.as_deref() == Some(&cwd)).and_then(|r| r.conversation.clone());

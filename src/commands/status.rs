@@ -58,11 +58,11 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     needs_of_sessions(env, &records, &mut needs);
     needs_of_queues(&queues, &records, &now.broken, &plan, &mut needs);
     needs_of_runs(env, &records, &queues, &mut needs);
-    let account = match env.store.account(&env.config.active_account) {
+    let account = match env.store.account(&env.active()) {
         Ok(account) => account,
         Err(e) => {
             let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
-            let subject = format!("account {}", env.config.active_account);
+            let subject = format!("account {}", env.active());
             needs.push(Need { subject, what: crate::error::messages_of(&e).join(": "), hint });
             None
         }
@@ -221,7 +221,7 @@ fn json(
         })
         .collect();
     serde_json::json!({
-        "version": 1, "at": env.now, "active_account": env.config.active_account,
+        "version": 1, "at": env.now, "active_account": env.active(),
         "sessions": sessions, "projects": queues, "needs_person": needs,
         "waiting": plan.waits.iter().map(crate::model::dispatch::Wait::item).collect::<Vec<_>>(),
         "last_run": { "dispatch": env.store.last_run("dispatch"), "watch": env.store.last_run("watch") },
@@ -294,10 +294,7 @@ fn text(
     }
     let running = running(records);
     let max = env.config.pool.max;
-    out.push_str(&format!(
-        "pool: {running} of {max} sessions run, new ones on account `{}`\n\n",
-        env.config.active_account
-    ));
+    out.push_str(&format!("pool: {running} of {max} sessions run, new ones on account `{}`\n\n", env.active()));
     let mut rows = vec![["PROJECT", "WAITING", "CLAIMED", "DONE", "FAILED"].map(str::to_owned).to_vec()];
     let mut quiet = 0;
     for (q, p) in queues.iter().zip(projects) {

@@ -434,7 +434,7 @@ fn bring_back(
             .account
             .clone()
             .or_else(|| dedicated.and_then(|d| d.account.clone()))
-            .unwrap_or_else(|| env.config.active_account.clone()),
+            .unwrap_or_else(|| env.active()),
         model: record.model.clone(),
         conversation: match (&record.conversation, resume) {
             (Some(id), true) => id.clone(),

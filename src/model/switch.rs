@@ -61,6 +61,8 @@ pub struct Memory {
     pub weak: Option<Sighting>,
     /// Until when "all exhausted" has been announced.
     pub announced: Option<Timestamp>,
+    /// When the active account was last above its threshold and no other one had room.
+    pub no_room: Option<Timestamp>,
 }
 
 /// Why sessions have to leave.

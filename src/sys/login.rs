@@ -27,13 +27,13 @@ pub struct LoginSeen {
     pub may_ask: bool,
     /// The plan, in the service's word: `max`, `pro`.
     pub plan: Option<String>,
-    /// Something that changes whenever the login does; no part of it.
-    pub mark: String,
+    /// When it last changed: a new login, or the client has refreshed it.
+    pub changed: Option<Timestamp>,
 }
 
 impl LoginSeen {
-    fn only(login: Login, mark: String) -> Self {
-        Self { login, access_ends: None, may_ask: false, plan: None, mark }
+    fn only(login: Login, changed: Option<Timestamp>) -> Self {
+        Self { login, access_ends: None, may_ask: false, plan: None, changed }
     }
 }
 
@@ -42,23 +42,25 @@ impl LoginSeen {
 pub fn look(account: &Account, now: Timestamp) -> LoginSeen {
     match (account.kind, &account.token_file) {
         (AccountKind::Subscription, _) => in_home(&account.home, now),
-        (AccountKind::Cloud, _) => LoginSeen::only(Login::Valid { ends: None }, String::new()),
-        (_, None) => LoginSeen::only(Login::Missing, String::new()),
+        (AccountKind::Cloud, _) => LoginSeen::only(Login::Valid { ends: None }, None),
+        (_, None) => LoginSeen::only(Login::Missing, None),
         (_, Some(file)) => in_file(file),
     }
 }
 
-fn mark(meta: &std::fs::Metadata) -> String {
-    format!("{}-{}-{}", meta.ino(), meta.len(), meta.mtime_nsec() + meta.mtime() * 1_000_000_000)
+fn changed(meta: &std::fs::Metadata) -> Option<Timestamp> {
+    Timestamp::try_from(meta.modified().ok()?).ok()
 }
 
 /// A token or a key in a file of its own: that it is there and private is all that can be seen.
 fn in_file(file: &Path) -> LoginSeen {
     match file.metadata() {
-        Ok(meta) if meta.mode() & 0o077 != 0 => LoginSeen::only(Login::Unreadable, mark(&meta)),
-        Ok(meta) if meta.is_file() && meta.len() > 0 => LoginSeen::only(Login::Valid { ends: None }, mark(&meta)),
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => LoginSeen::only(Login::Unreadable, String::new()),
-        _ => LoginSeen::only(Login::Missing, String::new()),
+        Ok(meta) if meta.mode() & 0o077 != 0 => LoginSeen::only(Login::Unreadable, changed(&meta)),
+        Ok(meta) if meta.is_file() && meta.len() > 0 => {
+            LoginSeen::only(Login::Valid { ends: None }, changed(&meta))
+        }
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => LoginSeen::only(Login::Unreadable, None),
+        _ => LoginSeen::only(Login::Missing, None),
     }
 }
 
@@ -67,16 +69,16 @@ fn in_home(home: &Path, now: Timestamp) -> LoginSeen {
     let meta = match path.metadata() {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return LoginSeen::only(Login::Missing, String::new());
+            return LoginSeen::only(Login::Missing, None);
         }
-        Err(_) => return LoginSeen::only(Login::Unreadable, String::new()),
+        Err(_) => return LoginSeen::only(Login::Unreadable, None),
     };
-    let mark = mark(&meta);
-    let Some(value) = read(&path) else { return LoginSeen::only(Login::Unreadable, mark) };
+    let changed = changed(&meta);
+    let Some(value) = read(&path) else { return LoginSeen::only(Login::Unreadable, changed) };
     let oauth = &value["claudeAiOauth"];
     if !oauth.is_object() {
         // One of the two shapes that a failed refresh leaves behind.
-        return LoginSeen::only(Login::Missing, mark);
+        return LoginSeen::only(Login::Missing, changed);
     }
     let time =
         |key: &str| oauth[key].as_i64().filter(|ms| *ms > 0).and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -100,7 +102,7 @@ fn in_home(home: &Path, now: Timestamp) -> LoginSeen {
         && access_ends.is_some_and(|at| at > now)
         && scopes.as_ref().is_some_and(|all| all.contains(&"user:profile"));
     let plan = oauth["subscriptionType"].as_str().map(str::to_owned);
-    LoginSeen { login, access_ends, may_ask, plan, mark }
+    LoginSeen { login, access_ends, may_ask, plan, changed }
 }
 
 fn read(path: &Path) -> Option<Value> {

@@ -3,6 +3,10 @@
 //! One thing, one file. A file that does not parse is named and left alone, never read as empty;
 //! a file of a newer program may be read but not written.
 
+mod accounts;
+
+pub use accounts::{Active, MEMORY_VERSION};
+
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -14,8 +18,22 @@ use crate::model::name::{AccountName, SessionName, TaskRef};
 use crate::model::session::{SESSION_VERSION, SessionRecord};
 use crate::model::task::{TASK_VERSION, TaskRecord};
 
-const DIRS: [&str; 9] =
-    ["accounts", "sessions", "events", "tasks", "overlay", "kick", "log", "lock", "quarantine"];
+const DIRS: [&str; 11] = [
+    "accounts",
+    "signals",
+    "sessions",
+    "events",
+    "tasks",
+    "overlay",
+    "switch",
+    "kick",
+    "log",
+    "lock",
+    "quarantine",
+];
+
+/// Of a newer program's directories the one that is made last.
+const LAST: &str = "switch/history";
 
 /// The state directory.
 #[derive(Clone, Debug)]
@@ -88,8 +106,8 @@ impl Store {
     /// If it cannot be made, belongs to somebody else or lets others in.
     pub fn open(root: &Path) -> Result<Self> {
         let store = Self { root: root.to_owned() };
-        // The lock file is made last: where it exists, everything does, and a tick does one look.
-        if !store.lock_path("state").exists() {
+        // This directory is made last: where it exists, everything does, and a tick does one look.
+        if !root.join(LAST).exists() {
             store.lay_out().with_context(|| format!("could not set up `{}`", root.display()))?;
         }
         atomic::check_private(root).context("the state directory cannot be trusted")?;
@@ -107,14 +125,14 @@ impl Store {
         for dir in DIRS {
             atomic::ensure_dir(&self.root.join(dir))?;
         }
-        for name in ["dispatch", "watch", "state"] {
+        for name in ["dispatch", "watch", "quota-check", "switch", "state"] {
             // Made now: at the moment of need there may be no inode left.
             match lock::attempt(&self.lock_path(name), "") {
                 Ok(_) | Err(lock::LockError::Busy { .. }) => {}
                 Err(lock::LockError::Failed(e)) => return Err(e),
             }
         }
-        Ok(())
+        atomic::ensure_dir(&self.root.join(LAST))
     }
 
     /// Its path.
@@ -215,10 +233,6 @@ impl Store {
         self.root.join("tasks").join(task.project.as_str()).join(format!("{}.json", task.id))
     }
 
-    fn account_path(&self, name: &AccountName) -> PathBuf {
-        self.root.join("accounts").join(format!("{name}.json"))
-    }
-
     /// A session's record, if it has one.
     ///
     /// # Errors
@@ -261,14 +275,6 @@ impl Store {
     /// If its file cannot be used.
     pub fn task(&self, task: &TaskRef) -> Result<Option<TaskRecord>> {
         state_file::read(&self.task_path(task), TASK_VERSION)
-    }
-
-    /// An account's record, if there is one.
-    ///
-    /// # Errors
-    /// If its file cannot be used.
-    pub fn account(&self, name: &AccountName) -> Result<Option<AccountRecord>> {
-        state_file::read(&self.account_path(name), ACCOUNT_VERSION)
     }
 
     /// Leaves a sign that somebody should look now; a path unit turns it into a run.
@@ -319,49 +325,6 @@ pub struct LogEntry<'a> {
     pub account: Option<&'a str>,
 }
 
-/// What is known of an account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct AccountRecord {
-    /// Format version of the file.
-    pub version: u32,
-    /// Its name.
-    pub name: AccountName,
-    /// Launches in a row that did not get a client ready.
-    #[serde(default)]
-    pub failed_launches: u32,
-    /// No launch before this moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<jiff::Timestamp>,
-    /// Why.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// The task of the last launch that failed: others go before it, it may be what is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed_task: Option<TaskRef>,
-    /// Fields of a newer program, kept.
-    #[serde(flatten)]
-    pub extra: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Format version of account files.
-pub const ACCOUNT_VERSION: u32 = 1;
-
-impl AccountRecord {
-    /// An account of which nothing is known.
-    #[must_use]
-    pub fn new(name: AccountName) -> Self {
-        Self {
-            version: ACCOUNT_VERSION,
-            name,
-            failed_launches: 0,
-            not_before: None,
-            reason: String::new(),
-            failed_task: None,
-            extra: serde_json::Map::new(),
-        }
-    }
-}
-
 impl Locked<'_> {
     /// The store, for reads under the lock.
     #[must_use]
@@ -408,14 +371,6 @@ impl Locked<'_> {
         state_file::write(&path, record, record.version, TASK_VERSION)
     }
 
-    /// Writes an account's record.
-    ///
-    /// # Errors
-    /// If a step fails.
-    pub fn write_account(&mut self, record: &AccountRecord) -> Result<()> {
-        state_file::write(&self.store.account_path(&record.name), record, record.version, ACCOUNT_VERSION)
-    }
-
     /// Writes the settings overlay of a session.
     ///
     /// # Errors
@@ -430,7 +385,7 @@ impl Locked<'_> {
 
     /// Takes the litter of killed runs out of the directories that every run reads.
     pub fn sweep(&mut self) {
-        for dir in ["sessions", "overlay", "accounts"] {
+        for dir in ["sessions", "overlay", "accounts", "signals", "switch"] {
             atomic::sweep_temp(&self.store.root.join(dir));
         }
     }

@@ -1,0 +1,277 @@
+//! The journal of a switch (`switch/current.json`): what is moved where, and how far each session has
+//! come. It is written before each effect and after it; whoever finds it carries it on.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+use super::name::{AccountName, ProjectName, SessionName, TaskRef};
+use super::session::{Kind, SessionRecord, State};
+
+/// Format version of the journal.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// A switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Format version of the file.
+    pub version: u32,
+    /// Its name in the history: the time it began, in a form that sorts.
+    pub id: String,
+    /// When it began.
+    pub begun: Timestamp,
+    /// Whether a person asked for it.
+    pub by_person: bool,
+    /// Why.
+    pub why: String,
+    /// Whether the sessions stand still anyway: then nothing is drained.
+    pub urgent: bool,
+    /// The account that is left.
+    pub from: AccountName,
+    /// The account that they go to now.
+    pub to: AccountName,
+    /// Accounts that turned out dead on the way, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead: Vec<DeadTarget>,
+    /// Whether new sessions start on `to` afterwards.
+    pub activates: bool,
+    /// The sessions.
+    pub moves: Vec<Move>,
+    /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// What was done when, for `log`.
+    #[serde(default)]
+    pub steps: Vec<Noted>,
+}
+
+/// An account that sessions were moved to and that did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadTarget {
+    /// The account.
+    pub account: AccountName,
+    /// Why.
+    pub why: String,
+}
+
+/// One line of a switch's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// When.
+    pub at: Timestamp,
+    /// Which session; none for the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionName>,
+    /// What.
+    pub what: String,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing was done to it yet.
+    Planned,
+    /// Its client is being ended. It may be gone already.
+    Stopping,
+    /// Its client is gone, that is proved; the new one may have been started.
+    Launching,
+    /// The new client has reported; what it does with its prompt is still to be seen.
+    Verifying,
+    /// Over: it runs on the target.
+    Done,
+    /// Over: nothing had to be moved.
+    Skipped,
+    /// Over: a person has it; it is moved by a later run.
+    Deferred,
+    /// Over: it did not come back.
+    Failed,
+}
+
+impl Stage {
+    /// Whether nothing more happens to it in this switch.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Skipped | Self::Deferred | Self::Failed)
+    }
+
+    /// The word for it in a report.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "waits",
+            Self::Stopping => "stops",
+            Self::Launching => "starts",
+            Self::Verifying => "started",
+            Self::Done => "moved",
+            Self::Skipped => "left as it is",
+            Self::Deferred => "deferred",
+            Self::Failed => "not moved",
+        }
+    }
+}
+
+/// One session of a switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The session.
+    pub session: SessionName,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Since when.
+    pub since: Timestamp,
+    /// The account that it was on when the switch began.
+    pub from: AccountName,
+    /// The account on which it was last started by this switch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<AccountName>,
+    /// How often it was started by this switch on that account.
+    #[serde(default)]
+    pub starts: u32,
+    /// From what it can be resumed, taken before its client was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// The end of the transcript before the new client, in bytes: what comes later is its own.
+    #[serde(default)]
+    pub transcript_from: u64,
+    /// Why it is in that stage.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+/// A snapshot from which a session can be resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Whose session it is.
+    pub kind: Kind,
+    /// Its directory.
+    pub cwd: PathBuf,
+    /// The project, where that directory is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectName>,
+    /// The model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// Whether the conversation has a transcript: only then it can be resumed.
+    pub has_transcript: bool,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskRef>,
+    /// What it did.
+    pub state: State,
+    /// Whether it was in the middle of something and has to be told to carry on.
+    pub carry_on: bool,
+    /// The last prompt that it was given, cut.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prompt: String,
+}
+
+impl Move {
+    /// A session that is to be moved.
+    #[must_use]
+    pub fn new(session: SessionName, from: AccountName, now: Timestamp) -> Self {
+        Self {
+            session,
+            stage: Stage::Planned,
+            since: now,
+            from,
+            on: None,
+            starts: 0,
+            checkpoint: None,
+            transcript_from: 0,
+            why: String::new(),
+        }
+    }
+}
+
+impl Journal {
+    /// The sessions that are not over yet.
+    pub fn open(&self) -> impl Iterator<Item = &Move> {
+        self.moves.iter().filter(|m| !m.stage.is_over())
+    }
+
+    /// Whether a session is in the middle of this switch: nobody else starts or ends its client.
+    #[must_use]
+    pub fn holds(&self, session: &SessionName) -> bool {
+        self.moves.iter().any(|m| m.session == *session && !m.stage.is_over())
+    }
+
+    /// The account turned out dead: what is on it or on the way to it goes to another one.
+    pub fn turn_to(&mut self, account: &AccountName, why: &str, next: &AccountName, now: Timestamp) {
+        self.dead.push(DeadTarget { account: account.clone(), why: why.to_owned() });
+        for m in self.moves.iter_mut().filter(|m| m.on.as_ref() == Some(account)) {
+            // One that has been told to carry on by now and was refused is told again elsewhere.
+            m.stage = Stage::Stopping;
+            m.starts = 0;
+            m.since = now;
+            m.why = format!("`{account}` does not work");
+        }
+        self.to = next.clone();
+        self.steps.push(Noted {
+            at: now,
+            session: None,
+            what: format!("`{account}` does not work ({why}), on to `{next}`"),
+        });
+    }
+}
+
+/// Whether a session was in the middle of something, as its record tells: then it is told to carry on.
+#[must_use]
+pub fn was_at_work(record: &SessionRecord) -> bool {
+    match record.note.state {
+        State::Working | State::Limited | State::Waiting | State::Stalled => true,
+        // A client that died in a turn, or whose last turn failed.
+        State::Dead | State::Idle | State::Starting | State::Unknown => {
+            record.lease.is_some() || record.digest.open_failure().is_some_and(|f| f.seq > record.launch_mark)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_target_sends_on_what_was_started_on_it() {
+        let name = |text: &str| AccountName::new(text).unwrap();
+        let session = |text: &str| SessionName::new(text).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let moved = |text: &str, stage, on: Option<&str>| Move {
+            stage,
+            on: on.map(name),
+            ..Move::new(session(text), name("a"), now)
+        };
+        let mut journal = Journal {
+            version: JOURNAL_VERSION,
+            id: "x".into(),
+            begun: now,
+            by_person: false,
+            why: String::new(),
+            urgent: true,
+            from: name("a"),
+            to: name("b"),
+            dead: Vec::new(),
+            activates: true,
+            moves: vec![
+                moved("p-0", Stage::Done, Some("b")),
+                moved("p-1", Stage::Launching, Some("b")),
+                moved("p-2", Stage::Planned, None),
+                moved("p-3", Stage::Skipped, None),
+            ],
+            ended: None,
+            steps: Vec::new(),
+        };
+        assert!(!journal.holds(&session("p-0")) && journal.holds(&session("p-1")));
+        journal.turn_to(&name("b"), "its login was refused", &name("c"), now);
+        let stages: Vec<Stage> = journal.moves.iter().map(|m| m.stage).collect();
+        assert_eq!(stages, [Stage::Stopping, Stage::Stopping, Stage::Planned, Stage::Skipped]);
+        assert_eq!((journal.to.as_str(), journal.dead.len()), ("c", 1));
+        let text = serde_json::to_string(&journal).unwrap();
+        assert_eq!(serde_json::from_str::<Journal>(&text).unwrap(), journal);
+    }
+}
