@@ -8,3 +8,4 @@ pub mod gather;
 pub mod launch;
 pub mod look;
 pub mod stop;
+pub mod switch;

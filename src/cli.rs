@@ -75,10 +75,12 @@ pub enum Command {
     Event(commands::event::Args),
     Explain(commands::explain::Args),
     Launch(commands::launch::Args),
+    QuotaCheck(commands::quota_check::Args),
     Status(commands::status::Args),
     #[command(hide = true)]
     Statusline(commands::statusline::Args),
     Stop(commands::stop::Args),
+    Switch(commands::switch::Args),
     Task(commands::task::Args),
     Watch(commands::watch::Args),
 }

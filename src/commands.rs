@@ -5,9 +5,11 @@ pub mod dispatch;
 pub mod event;
 pub mod explain;
 pub mod launch;
+pub mod quota_check;
 pub mod status;
 pub mod statusline;
 pub mod stop;
+pub mod switch;
 pub mod task;
 pub mod watch;
 
@@ -29,9 +31,11 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),
         Command::Launch(args) => launch::run(&env()?, args),
+        Command::QuotaCheck(args) => quota_check::run(&env()?, args),
         Command::Status(args) => status::run(&env()?, args),
         Command::Statusline(args) => statusline::run(&cli.global, args),
         Command::Stop(args) => stop::run(&env()?, args),
+        Command::Switch(args) => switch::run(&env()?, args),
         Command::Task(args) => task::run(&env()?, args),
         Command::Watch(args) => watch::run(&env()?, args),
     }

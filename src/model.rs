@@ -11,6 +11,7 @@ pub mod event;
 pub mod forecast;
 pub mod front_matter;
 pub mod journal;
+pub mod moving;
 pub mod name;
 pub mod observe;
 pub mod queue;

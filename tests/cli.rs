@@ -18,4 +18,5 @@ mod help;
 mod ownership;
 mod real_client;
 mod scripts;
+mod switch;
 mod tasks;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::account::Account;
 use crate::hooks::Hooks;
 use crate::script::{self, Directive};
 
@@ -36,6 +37,7 @@ pub struct Client {
     state: PathBuf,
     transcript: PathBuf,
     hooks: Hooks,
+    account: Account,
     model: String,
     status: (String, String),
     now: Now,
@@ -88,6 +90,7 @@ impl Client {
             cwd,
             transcript,
             hooks: Hooks::load(settings),
+            account: Account::of(home),
             model,
             status: Default::default(),
             now: Now::Idle,
@@ -148,7 +151,7 @@ impl Client {
         let mut input = self.common("");
         input["model"] = json!({ "id": self.model, "display_name": self.model });
         input["version"] = "2.1.330".into();
-        input["rate_limits"] = json!({ "five_hour": { "used_percentage": 31, "resets_at": 1_900_000_000 } });
+        input["rate_limits"] = self.account.rate_limits();
         self.hooks.statusline(&input);
     }
 
@@ -170,6 +173,13 @@ impl Client {
             "message": { "id": id, "role": "assistant", "content": [{ "type": "text", "text": text }],
                          "usage": { "input_tokens": 100, "output_tokens": 10 } },
         }));
+    }
+
+    /// Whether the service refuses what this account asks for; the turn is over then.
+    fn refused(&mut self) -> bool {
+        let Some(refusal) = self.account.refusal() else { return false };
+        self.failure(refusal.error, refusal.status, &refusal.text, refusal.window.as_deref());
+        true
     }
 
     pub fn submit(&mut self, prompt: &str) {
@@ -291,6 +301,9 @@ impl Client {
     }
 
     fn step(&mut self) {
+        if self.refused() {
+            return;
+        }
         let Some(Directive { word, value }) = self.turn.pop_front() else { return self.stop() };
         match word.as_str() {
             "bash" => self.tool("Bash", &value),
@@ -318,14 +331,14 @@ impl Client {
                     ("5-hour limit", "five_hour")
                 };
                 let text = format!("You've hit your {what} · resets 10am (UTC)");
+                self.mark("failed turn");
                 self.failure("rate_limit", 429, &text, Some(window));
             }
-            "error" => self.failure(
-                &value,
-                529,
-                "API Error: 529 Overloaded. This is a server-side issue, usually temporary",
-                None,
-            ),
+            "error" => {
+                self.mark("failed turn");
+                let text = "API Error: 529 Overloaded. This is a server-side issue, usually temporary";
+                self.failure(&value, 529, text, None);
+            }
             "background" => {
                 self.background += 1;
                 self.mark("running in the background");
@@ -369,7 +382,6 @@ impl Client {
     }
 
     fn failure(&mut self, error: &str, status: u16, text: &str, window: Option<&str>) {
-        self.mark("failed turn");
         self.said.push(format!("  ⎿  {text}"));
         let mut line = json!({
             "type": "assistant", "error": error, "isApiErrorMessage": true, "apiErrorStatus": status,
@@ -377,7 +389,7 @@ impl Client {
         });
         if let Some(window) = window {
             line["quotaLimits"] =
-                json!({ "status": "rejected", "rateLimitType": window, "resetsAt": 1_900_000_000 });
+                json!({ "status": "rejected", "rateLimitType": window, "resetsAt": self.account.resets_at() });
         }
         self.write(line);
         self.hook("StopFailure", "", json!({ "error": error, "last_assistant_message": text }));

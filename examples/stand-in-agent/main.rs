@@ -9,7 +9,8 @@
 //! [[limit:five_hour]]  [[error:server_error]]  [[ask]]  [[background]]  [[crash]]  [[exit:N]]  [[hang]]
 //! ```
 //! `[[crash]]` and `[[exit]]` happen once: a resumed client that is told to carry on goes on behind
-//! them. `STAND_IN_START=exit:N|hang|login|trust` changes the start, `STAND_IN_LOG=FILE` gets a
+//! them. `stand-in.json` in the account's home says how the service treats that account: see
+//! `account.rs`. `STAND_IN_START=exit:N|hang|login|trust` changes the start, `STAND_IN_LOG=FILE` gets a
 //! line for each start and each prompt, `STAND_IN_READY_MS` is the time in which Enter is lost.
 #![allow(
     clippy::disallowed_methods,
@@ -18,6 +19,7 @@
     reason = "a program of the tests"
 )]
 
+mod account;
 mod client;
 mod hooks;
 mod script;

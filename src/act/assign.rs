@@ -142,6 +142,7 @@ fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
         mark: 0,
         transcript_from: 0,
         carry_on: false,
+        accounts: Vec::new(),
         stall_after_seconds: a.stall_after_seconds,
         max_attempts: a.max_attempts,
     };

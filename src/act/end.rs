@@ -109,7 +109,10 @@ fn tried(record: &SessionRecord, lease: &Lease, ending: &Ending<'_>, now: Timest
     Attempt {
         number: lease.attempt,
         session: record.name.clone(),
-        accounts: record.account.iter().cloned().collect(),
+        accounts: {
+            let now = record.account.iter().filter(|now| !lease.accounts.contains(now));
+            lease.accounts.iter().chain(now).cloned().collect()
+        },
         conversation: record.conversation.clone(),
         started: lease.claimed,
         ended: now,

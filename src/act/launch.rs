@@ -132,6 +132,13 @@ fn intend(env: &Env, spec: &Spec) -> Result<()> {
     record.kind = spec.kind;
     record.cwd = Some(spec.cwd.clone());
     record.project.clone_from(&spec.project);
+    if let (Some(lease), Some(old)) = (&mut record.lease, &record.account)
+        && spec.resume
+        && *old != spec.account
+        && !lease.accounts.contains(old)
+    {
+        lease.accounts.push(old.clone());
+    }
     record.account = Some(spec.account.clone());
     record.model.clone_from(&spec.model);
     record.conversation = Some(spec.conversation.clone());

@@ -42,5 +42,9 @@ fn record(global: &Global, args: &Args) -> Result<()> {
     if event.is_news() {
         store.kick(session.as_str());
     }
+    // A limit, perhaps: what `quota-check` has to tell.
+    if event.event == "StopFailure" && !event.subagent {
+        store.kick("quota");
+    }
     Ok(())
 }

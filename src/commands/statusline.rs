@@ -30,11 +30,29 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit> {
         && value.is_object()
     {
         let store = Store::at(dir);
-        if let Err(e) = atomic::replace_hint(&store.statusline_path(&session), &input) {
+        let path = store.statusline_path(&session);
+        let before = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        if is_due(&before.unwrap_or_default(), &value) {
+            store.kick("quota");
+        }
+        if let Err(e) = atomic::replace_hint(&path, &input) {
             log::debug!("status line lost: {e:#}");
         }
     }
     Ok(Exit::Done)
+}
+
+/// From here on every point of a window is a reason to look at once.
+const NEAR: f64 = 75.0;
+
+/// Whether a window has come nearer to its end than it was told before.
+fn is_due(before: &Value, now: &Value) -> bool {
+    let used = |value: &Value, window: &str| {
+        value.pointer(&format!("/rate_limits/{window}/used_percentage")).and_then(Value::as_f64)
+    };
+    ["five_hour", "seven_day"]
+        .iter()
+        .any(|window| used(now, window).is_some_and(|n| n >= NEAR && used(before, window).is_none_or(|b| n > b)))
 }
 
 /// One line for the footer of the session.
@@ -58,6 +76,13 @@ fn line(session: &str, value: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_window_that_fills_up_asks_for_a_look() {
+        let at = |n: f64| json!({"rate_limits":{"five_hour":{"used_percentage":n}}});
+        assert!(!is_due(&at(10.0), &at(74.0)) && is_due(&at(74.0), &at(75.0)) && is_due(&Value::Null, &at(80.0)));
+        assert!(!is_due(&at(80.0), &at(80.0)) && !is_due(&Value::Null, &Value::Null));
+    }
 
     #[test]
     fn what_is_missing_is_left_out() {

@@ -3,16 +3,19 @@
 use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
-use super::dispatch;
+use super::{dispatch, quota_check, switch};
 use crate::act::assign;
 use crate::act::deliver::{self, Delivery, Wanted};
 use crate::act::end::{self, Ending, Went};
 use crate::act::launch::{self, Spec, new_conversation};
 use crate::act::look::{self, Scene};
 use crate::act::stop;
+use crate::act::switch::{self as act, Wish};
 use crate::env::Env;
 use crate::error::Exit;
 use crate::model::delivery::composer;
+use crate::model::journal::Journal;
+use crate::model::moving::Ready;
 use crate::model::name::SessionName;
 use crate::model::observe::Observation;
 use crate::model::report::{Item, Report};
@@ -33,7 +36,7 @@ pub struct Args {
     /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not hand out tasks to sessions that were freed
+    /// Neither hand out tasks to sessions that were freed nor check quotas
     #[arg(long)]
     no_dispatch: bool,
 }
@@ -44,18 +47,28 @@ pub struct Args {
 /// If the state cannot be read.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let mut report = Report { command: "watch".into(), dry_run: args.dry_run, ..Report::default() };
-    let mut freed = false;
+    let mut seen = Round::default();
     if args.dry_run {
         round(env, true, &mut report)?;
     } else {
         match env.store.run_lock("watch") {
-            Ok(_held) => freed = round(env, false, &mut report)?,
+            Ok(_held) => seen = round(env, false, &mut report)?,
             Err(busy @ LockError::Busy { .. }) => report.skipped = Some(busy.to_string()),
             Err(LockError::Failed(e)) => return Err(e),
         }
     }
+    if seen.limit
+        && !args.no_dispatch
+        && let Ok(_held) = env.store.run_lock("quota-check")
+    {
+        let mut checked = Report::default();
+        quota_check::cycle(env, &mut checked)?;
+        log::info!("{}", checked.summary);
+        report.actions.extend(checked.actions);
+        report.waiting.extend(checked.waiting);
+    }
     // The same gate as always: dispatch's own lock, its own look at everything.
-    if freed
+    if seen.freed
         && !args.no_dispatch
         && let Ok(_held) = env.store.run_lock("dispatch")
     {
@@ -76,26 +89,40 @@ fn count(report: &Report) -> String {
     }
 }
 
-/// One look at everything. Whether a session came free.
-fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<bool> {
+/// What a look at everything asks for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    /// A session came free.
+    freed: bool,
+    /// A limit may have been hit.
+    limit: bool,
+}
+
+/// One look at everything.
+fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<Round> {
+    let kicks = if dry_run { Vec::new() } else { env.store.take_kicks() };
+    let kicked = |names: &[&str]| kicks.iter().any(|kick| names.contains(&kick.as_str()));
     // Somebody has queued something or finished it: as good a reason to hand out as a freed session.
-    let mut freed = !dry_run && env.store.take_kicks().iter().any(|kick| kick == "dispatch" || kick == "task");
+    let mut freed = kicked(&["dispatch", "task"]);
+    let mut limit = kicked(&["quota"]);
+    let tmux = env.tmux();
+    let under_way = switches(env, &tmux, dry_run, report)?;
     let sessions = env.store.sessions()?;
     for broken in &sessions.broken {
         report.waiting.push(Item::new(&broken.name, "held", &broken.error).hint(broken.hint.clone()));
     }
     report.summary = sessions.records.len().to_string();
     if !sessions.records.iter().any(SessionRecord::is_live) {
-        return Ok(freed); // nothing runs that we know of: tmux need not even be asked
+        return Ok(Round { freed, limit }); // nothing runs that we know of: tmux need not even be asked
     }
-    let tmux = env.tmux();
     let scene = Scene::of(&tmux);
     if let Err(e) = &scene.tmux {
         // Nothing can be seen: a timer whose run found that out must not look green.
         report.actions.push(Item::failed("tmux", "not seen", e.to_string()).hint(e.hint()));
     }
     let mut due = Vec::new();
-    for record in sessions.records.iter().filter(|r| r.is_live()) {
+    let is_moving = |r: &SessionRecord| under_way.as_ref().is_some_and(|j| j.holds(&r.name));
+    for record in sessions.records.iter().filter(|r| r.is_live() && !is_moving(r)) {
         let seen = Looked::at(env, &tmux, &scene, record);
         match &seen.step {
             Some(Step::Wait(why)) => {
@@ -111,11 +138,12 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<bool> {
         }
         if !dry_run && seen.keep(env, record)? {
             freed |= seen.came_idle(record);
+            limit |= seen.came_to_a_limit(record);
         }
     }
     for batch in due.chunks(env.config.dispatch.ramp as usize) {
         let done: Vec<Result<Option<Acted>>> = std::thread::scope(|scope| {
-            let running: Vec<_> = batch.iter().map(|name| scope.spawn(|| act(env, &tmux, name))).collect();
+            let running: Vec<_> = batch.iter().map(|name| scope.spawn(|| carry_out(env, &tmux, name))).collect();
             let panicked = |_| Err(anyhow!("a step panicked"));
             running.into_iter().map(|r| r.join().unwrap_or_else(panicked)).collect()
         });
@@ -130,7 +158,69 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<bool> {
             }
         }
     }
-    Ok(freed)
+    if !dry_run && under_way.is_none() {
+        follow(env, &tmux, report)?;
+    }
+    Ok(Round { freed, limit })
+}
+
+/// Carries a switch on whose run was killed. The journal of one that another run is at.
+fn switches(env: &Env, tmux: &Tmux, dry_run: bool, report: &mut Report) -> Result<Option<Journal>> {
+    if !env.store.is_switching() {
+        return Ok(None);
+    }
+    if !dry_run {
+        match env.store.run_lock("switch") {
+            Ok(_held) => {
+                report.actions.extend(switch::resume(env, tmux)?.unwrap_or_default());
+                return Ok(None);
+            }
+            Err(LockError::Busy { .. }) => {}
+            Err(LockError::Failed(e)) => return Err(e),
+        }
+    }
+    env.store.journal()
+}
+
+/// Moves sessions that a switch had to leave behind, once nobody is at them any more.
+fn follow(env: &Env, tmux: &Tmux, report: &mut Report) -> Result<()> {
+    let sessions = env.store.sessions()?;
+    let active = env.active();
+    for record in sessions.records.iter().filter(|r| r.to_move.is_some()) {
+        let (ready, _) = act::look_at(env, tmux, record, true, true);
+        let on = record.account.as_ref();
+        let Some(from) = on.filter(|on| **on != active && ready == Ready::Go) else {
+            if on == Some(&active) || matches!(ready, Ready::Skip(_)) {
+                env.store.lock()?.update_session(&record.name, |r| r.to_move = None)?;
+            } else if let (Ready::Defer(why), Some(on)) = (&ready, on) {
+                let why = format!("still on `{on}`: {why}");
+                report.waiting.push(Item::new(&record.name, "waits", why));
+            }
+            continue;
+        };
+        let (Some(account), Ok(_held)) = (env.config.account(&active), env.store.run_lock("switch")) else {
+            continue;
+        };
+        let alone = std::slice::from_ref(record);
+        if let Err(e) = act::check(env, account, alone) {
+            report.actions.push(Item::error(&record.name, "still not moved", &e));
+            continue;
+        }
+        let wish = Wish {
+            from: from.clone(),
+            to: active.clone(),
+            sessions: alone.to_vec(),
+            why: "it could not be moved with the others".to_owned(),
+            urgent: true,
+            by_person: false,
+            activates: false,
+        };
+        let mut moved = Report::default();
+        switch::tell(&act::carry_on(env, tmux, act::begin(env, &wish)?)?, &mut moved);
+        report.actions.extend(moved.actions);
+        report.waiting.extend(moved.waiting);
+    }
+    Ok(())
 }
 
 /// A session as one look has found it, and what is due.
@@ -170,6 +260,10 @@ impl Looked {
         Ok(true)
     }
 
+    fn came_to_a_limit(&self, old: &SessionRecord) -> bool {
+        self.record.note.state == State::Limited && old.note.state != State::Limited
+    }
+
     fn came_idle(&self, old: &SessionRecord) -> bool {
         let new = &self.record;
         let is_new = new.note.state == State::Idle && old.note.state != State::Idle;
@@ -185,7 +279,7 @@ struct Acted {
 
 /// Does what is due for a session: looks once more, alone with it, since the first look may be old by
 /// now and somebody may have been faster.
-fn act(env: &Env, tmux: &Tmux, name: &SessionName) -> Result<Option<Acted>> {
+fn carry_out(env: &Env, tmux: &Tmux, name: &SessionName) -> Result<Option<Acted>> {
     let held = match env.store.session_lock(name, "watch") {
         Ok(held) => held,
         Err(busy @ LockError::Busy { .. }) => {

@@ -119,6 +119,7 @@ pub mod tests {
             mark: 0,
             transcript_from: 0,
             carry_on: false,
+            accounts: Vec::new(),
             stall_after_seconds: None,
             max_attempts: 3,
         }

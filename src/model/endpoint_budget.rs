@@ -85,7 +85,7 @@ impl EndpointBudget {
             return Some(format!("asked {MOST} times in the last hour"));
         }
         let pace = self.pace(now, interest, name);
-        let last = self.calls.iter().filter(recent).next_back().map(|at| now.duration_since(*at));
+        let last = self.calls.iter().rfind(recent).map(|at| now.duration_since(*at));
         // A session has told it for nothing a moment ago.
         let known = age.filter(|age| *age < 3 * MINUTE);
         match last.filter(|last| *last < pace) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 use super::name::{AccountName, ProjectName, SessionName, TaskRef};
-use super::session::{Kind, SessionRecord, State};
+use super::session::{Kind, State};
 
 /// Format version of the journal.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -220,15 +220,25 @@ impl Journal {
     }
 }
 
-/// Whether a session was in the middle of something, as its record tells: then it is told to carry on.
-#[must_use]
-pub fn was_at_work(record: &SessionRecord) -> bool {
-    match record.note.state {
-        State::Working | State::Limited | State::Waiting | State::Stalled => true,
-        // A client that died in a turn, or whose last turn failed.
-        State::Dead | State::Idle | State::Starting | State::Unknown => {
-            record.lease.is_some() || record.digest.open_failure().is_some_and(|f| f.seq > record.launch_mark)
-        }
+/// A session whose client may be ended because it is being moved, dedicated ones included. There is no
+/// other way to make one than [`Journal::moved`]: the journal is on disk, so it comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedSession(SessionName);
+
+impl MovedSession {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &SessionName {
+        &self.0
+    }
+}
+
+impl Journal {
+    /// The right to end the client of a session of this switch, at the stage that says so.
+    #[must_use]
+    pub fn moved(&self, session: &SessionName) -> Option<MovedSession> {
+        let m = self.moves.iter().find(|m| m.session == *session && m.stage == Stage::Stopping)?;
+        m.checkpoint.as_ref().map(|_| MovedSession(session.clone()))
     }
 }
 

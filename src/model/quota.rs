@@ -247,11 +247,16 @@ pub struct Limit {
 /// How long a limit without an end is believed before it is tried again.
 pub const BLIND: SignedDuration = SignedDuration::from_mins(30);
 
+/// How long after a reset the account is tried again.
+pub const MARGIN: SignedDuration = SignedDuration::from_mins(1);
+
 impl Limit {
-    /// When the account (or the model) can be tried again.
+    /// When the account (or the model) can be tried again: a moment after the reset, since the
+    /// service's clock is not ours.
     #[must_use]
     pub fn ends(&self) -> Timestamp {
-        self.until.unwrap_or_else(|| self.at.checked_add(BLIND).unwrap_or(Timestamp::MAX))
+        let (from, wait) = self.until.map_or((self.at, BLIND), |until| (until, MARGIN));
+        from.checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 
     /// Whether it still holds. One that began in the future (the clock went back) holds no longer
@@ -342,7 +347,7 @@ mod tests {
     #[test]
     fn a_limit_ends_at_its_reset_or_after_half_an_hour() {
         let limit = Limit { at: t(0), until: Some(t(100)), source: Source::Transcript };
-        assert!(limit.holds(t(99)) && !limit.holds(t(100)));
+        assert!(limit.holds(t(100)) && !limit.holds(t(101)));
         let blind = Limit { until: None, ..limit };
         assert!(blind.holds(t(29)) && !blind.holds(t(30)));
         assert!(!blind.holds(t(-60 * 24 * 30)), "the clock went back by a month");

@@ -170,6 +170,9 @@ pub struct Lease {
     /// Whether the prompt under way tells it to carry on instead of naming the task for the first time.
     #[serde(default)]
     pub carry_on: bool,
+    /// The accounts that it was on before the present one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountName>,
     /// The task's own limit of silence, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall_after_seconds: Option<i64>,
@@ -249,6 +252,9 @@ pub struct SessionRecord {
     /// Why it could not take a task, and until when it is not asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// Left behind by a switch, since a person had it: moved as soon as it is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_move: Option<ToMove>,
     /// Fields of a newer program, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -261,6 +267,15 @@ pub struct Held {
     pub why: String,
     /// Not asked again before this moment.
     pub until: Timestamp,
+}
+
+/// A session that still has to follow a switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToMove {
+    /// Why it could not be moved.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// How long a session that could not take a task is left alone.
@@ -291,6 +306,7 @@ impl SessionRecord {
             revivals: 0,
             not_before: None,
             held: None,
+            to_move: None,
             extra: Map::new(),
         }
     }

@@ -564,7 +564,7 @@ mod tests {
         let mut accounts = [account("a", 1, 99.0, 10.0), account("b", 2, 99.0, 10.0)];
         accounts[0].limits = BTreeMap::from([hit(Window::FiveHour, 90)]);
         accounts[1].limits = BTreeMap::from([hit(Window::FiveHour, 40)]);
-        assert!(matches!(verdict_of(&accounts), Verdict::Exhausted { until: Some(u), .. } if u == t(40)));
+        assert!(matches!(verdict_of(&accounts), Verdict::Exhausted { until: Some(u), .. } if u == t(41)));
         // Below its limit the active account goes on, even above its threshold.
         accounts[0].limits.clear();
         assert!(matches!(verdict_of(&accounts), Verdict::Held { .. }));

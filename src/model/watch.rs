@@ -334,6 +334,7 @@ mod tests {
             mark: 10,
             transcript_from: 0,
             carry_on: false,
+            accounts: Vec::new(),
             stall_after_seconds: None,
             max_attempts: 3,
         });

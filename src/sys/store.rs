@@ -166,6 +166,16 @@ impl Store {
         lock::attempt(&self.lock_path(command), &holder_note(command))
     }
 
+    /// Takes the run lock of a command, waiting up to half a minute for whoever has it.
+    ///
+    /// # Errors
+    /// If it stayed busy.
+    pub fn wait_run_lock(&self, command: &str) -> Result<lock::Held> {
+        lock::wait(&self.lock_path(command), &holder_note(command), Duration::from_secs(30), tell)
+            .exit(Exit::Busy)
+            .with_context(|| format!("another `{command}` is at work"))
+    }
+
     /// When a command last ran, by the note in its run lock; `None` if it never did.
     #[must_use]
     pub fn last_run(&self, command: &str) -> Option<jiff::Timestamp> {
@@ -284,9 +294,15 @@ impl Store {
         }
     }
 
+    /// Takes one sign away, before the look that it asked for.
+    pub fn take_kick(&self, name: &str) {
+        atomic::untouch(&self.root.join("kick").join(name));
+    }
+
     /// Takes the signs away, before the look that they asked for. Who had left one.
     pub fn take_kicks(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.root.join("kick")) else { return Vec::new() };
+        // `quota-check` takes its own.
         let take = |entry: std::fs::DirEntry| {
             atomic::untouch(&entry.path());
             entry.file_name().to_string_lossy().into_owned()

@@ -94,7 +94,9 @@ impl World {
         // A short path: a tmux socket has at most 107 bytes.
         let root = tempfile::Builder::new().prefix("cf-").tempdir_in("/var/tmp").unwrap();
         let path = root.path();
-        for dir in ["home", "acct", "tmp", "app/.agent-queue/inbox", "web/.agent-queue/inbox"] {
+        for dir in
+            ["home", "acct", "spare", "third", "shared", "tmp", "app/.agent-queue/inbox", "web/.agent-queue/inbox"]
+        {
             std::fs::create_dir_all(path.join(dir)).unwrap();
         }
         let text = |p: &str| path.join(p).display().to_string();
@@ -109,7 +111,45 @@ impl World {
             ("CLAUDE_FAILOVER_CONFIG".into(), text("config.yaml")),
             ("CLAUDE_FAILOVER_STATE_DIR".into(), text("state")),
         ]);
-        Self { root, env, home_before: real_home() }
+        let world = Self { root, env, home_before: real_home() };
+        world.log_in("acct");
+        world
+    }
+
+    /// A made-up login in an account's home, as the client leaves it.
+    pub fn log_in(&self, home: &str) {
+        let expires = jiff::Timestamp::now().as_millisecond() + 8 * 3_600_000;
+        let login = serde_json::json!({ "claudeAiOauth": {
+            "accessToken": format!("made-up-{home}"), "refreshToken": format!("made-up-{home}-r"),
+            "expiresAt": expires, "refreshTokenExpiresAt": expires + 20 * 86_400_000,
+            "scopes": ["user:inference", "user:profile"], "subscriptionType": "max",
+        }});
+        self.write(&format!("{home}/.credentials.json"), login.to_string());
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(self.path(&format!("{home}/.credentials.json")), private).unwrap();
+    }
+
+    /// A world with the accounts `main`, `spare` and `third`, whose homes share one tree.
+    pub fn with_accounts() -> Self {
+        let world = Self::new();
+        let root = world.root.path().display().to_string();
+        for home in ["acct", "spare", "third"] {
+            world.log_in(home);
+            std::os::unix::fs::symlink(world.path("shared"), world.path(&format!("{home}/projects"))).unwrap();
+        }
+        let one = format!("accounts: [{{name: main, home: {root}/acct}}]");
+        let all = format!(
+            "accounts:\n- {{name: main, home: {root}/acct, priority: 1}}\n\
+             - {{name: spare, home: {root}/spare, priority: 2}}\n- {{name: third, home: {root}/third, priority: 3}}\n\
+             switch: {{drain_timeout: 3s, verify_timeout: 10s}}"
+        );
+        world.write("config.yaml", world.read("config.yaml").replace(&one, &all));
+        world
+    }
+
+    /// How the service treats an account: see `examples/stand-in-agent/account.rs`.
+    pub fn service(&self, home: &str, answer: &serde_json::Value) {
+        self.write(&format!("{home}/stand-in.json"), answer.to_string());
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {

@@ -62,7 +62,6 @@ impl Drop for Api {
 pub fn log_in(w: &World, token: &str) {
     let home = w.path("acct");
     std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
-    std::fs::create_dir_all(w.path("shared")).unwrap();
     symlink(w.path("shared"), home.join("projects")).unwrap();
     let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
     let login = json!({ "claudeAiOauth": {

@@ -1,0 +1,302 @@
+//! A switch: sessions moved to another account as a journaled transaction. The plan is on disk before the
+//! first session is touched, every step before its effect and after it; whoever finds the journal of a run
+//! that was killed carries it on.
+
+mod session;
+mod target;
+
+pub use session::look_at;
+pub use target::{check, next};
+
+use anyhow::{Result, anyhow, bail};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use self::session::Came;
+use crate::env::Env;
+use crate::error::Mark;
+use crate::model::journal::{JOURNAL_VERSION, Journal, Move, Noted, Stage};
+use crate::model::name::{AccountName, SessionName};
+use crate::model::session::{Kind, SessionRecord, State, ToMove};
+use crate::model::switch::Past;
+use crate::sys::store::{Active, LogEntry, MEMORY_VERSION};
+use crate::sys::tmux::Tmux;
+use crate::sys::{atomic, clock};
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The account that is left.
+    pub from: AccountName,
+    /// The account that they go to.
+    pub to: AccountName,
+    /// The sessions.
+    pub sessions: Vec<SessionRecord>,
+    /// Why.
+    pub why: String,
+    /// Whether the sessions stand still anyway.
+    pub urgent: bool,
+    /// Whether a person asked for it.
+    pub by_person: bool,
+    /// Whether new sessions start there afterwards.
+    pub activates: bool,
+}
+
+/// How many past switches the decision remembers.
+const REMEMBERED: usize = 50;
+
+/// The journal, shared by the sessions that are moved at once.
+pub(super) struct Log<'a> {
+    env: &'a Env,
+    journal: Mutex<Journal>,
+}
+
+impl Log<'_> {
+    fn read<T>(&self, look: impl FnOnce(&Journal) -> T) -> T {
+        look(&self.journal.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the journal and writes it.
+    fn write(&self, change: impl FnOnce(&mut Journal)) -> Result<()> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut journal);
+        self.env.store.lock()?.write_journal(&journal)
+    }
+
+    fn of(&self, session: &SessionName) -> Result<Move> {
+        let found = self.read(|j| j.moves.iter().find(|m| m.session == *session).cloned());
+        found.ok_or_else(|| anyhow!("session `{session}` is not in the journal"))
+    }
+
+    /// Brings a session to a stage, with the reason, which is also a line of the history.
+    fn stage(&self, session: &SessionName, stage: Stage, why: &str, more: impl FnOnce(&mut Move)) -> Result<()> {
+        let now = clock::now();
+        self.write(|journal| {
+            let what = format!("{}: {why}", stage.as_str());
+            journal.steps.push(Noted { at: now, session: Some(session.clone()), what });
+            if let Some(m) = journal.moves.iter_mut().find(|m| m.session == *session) {
+                (m.stage, m.since) = (stage, now);
+                why.clone_into(&mut m.why);
+                more(m);
+            }
+        })
+    }
+}
+
+/// Puts the plan on disk. Nothing else is done yet.
+///
+/// # Errors
+/// If a switch is under way, or the journal cannot be written.
+pub fn begin(env: &Env, wish: &Wish) -> Result<Journal> {
+    let now = clock::now();
+    let mut sessions: Vec<&SessionRecord> = wish.sessions.iter().collect();
+    sessions.sort_by_key(|r| (turn(r), r.name.clone()));
+    let on = |r: &SessionRecord| r.account.clone().unwrap_or_else(|| wish.from.clone());
+    let journal = Journal {
+        version: JOURNAL_VERSION,
+        id: now.strftime("%Y%m%dT%H%M%S%.3fZ").to_string().replace('.', "-"),
+        begun: now,
+        by_person: wish.by_person,
+        why: wish.why.clone(),
+        urgent: wish.urgent,
+        from: wish.from.clone(),
+        to: wish.to.clone(),
+        dead: Vec::new(),
+        activates: wish.activates,
+        moves: sessions.iter().map(|r| Move::new(r.name.clone(), on(r), now)).collect(),
+        ended: None,
+        steps: vec![Noted {
+            at: now,
+            session: None,
+            what: format!("from `{}` to `{}`: {}", wish.from, wish.to, wish.why),
+        }],
+    };
+    let mut locked = env.store.lock()?;
+    if let Some(other) = env.store.journal()? {
+        return Err(anyhow!("a switch to `{}` is under way since {}", other.to, other.begun))
+            .hint("`claude-failover watch` carries it on");
+    }
+    locked.write_journal(&journal)?;
+    drop(locked);
+    env.note(&LogEntry {
+        command: "switch",
+        what: "began a switch",
+        why: &wish.why,
+        account: Some(wish.to.as_str()),
+        ..LogEntry::default()
+    });
+    Ok(journal)
+}
+
+/// The order of sessions: first one that will show at once whether the account works, last those whose
+/// turn has to end.
+fn turn(record: &SessionRecord) -> u8 {
+    match (record.note.state, record.kind) {
+        (State::Limited, Kind::Pool) => 0,
+        (State::Limited, _) => 1,
+        (State::Dead, _) => 2,
+        (State::Idle, Kind::Pool) => 3,
+        (State::Idle, _) => 4,
+        _ => 5,
+    }
+}
+
+/// Carries a journal to its end.
+///
+/// # Errors
+/// If a step cannot be written. What was done stays in the journal, and the next run goes on.
+pub fn carry_on(env: &Env, tmux: &Tmux, journal: Journal) -> Result<Journal> {
+    let log = Log { env, journal: Mutex::new(journal) };
+    let watch = clock::Stopwatch::start();
+    let drain: Duration = env.config.switch.drain_timeout.try_into().unwrap_or_default();
+    let mut told = HashSet::new();
+    let mut waiting: HashSet<SessionName> = HashSet::new();
+    loop {
+        let (to, urgent, all) =
+            log.read(|j| (j.to.clone(), j.urgent, j.open().map(|m| m.session.clone()).collect::<Vec<_>>()));
+        if all.is_empty() {
+            break;
+        }
+        let mut batch: Vec<&SessionName> = all.iter().filter(|name| !waiting.contains(name)).collect();
+        if batch.is_empty() {
+            // Only sessions are left whose turn goes on.
+            waiting.clear();
+            clock::pause(Duration::from_millis(200));
+            continue;
+        }
+        // A first one shows whether the account works; then a few at once.
+        let proved = log.read(|j| j.moves.iter().any(|m| m.stage == Stage::Done && m.on.as_ref() == Some(&to)));
+        batch.truncate(if proved { env.config.switch.ramp as usize } else { 1 });
+        let limit = if urgent { drain.min(URGENT_DRAIN) } else { drain };
+        let late = watch.elapsed() >= limit;
+        let came: Vec<Result<Came>> = std::thread::scope(|scope| {
+            let log = &log;
+            let running: Vec<_> =
+                batch.iter().map(|name| scope.spawn(move || session::one(env, tmux, log, name, late))).collect();
+            let panicked = |_| Err(anyhow!("a move panicked"));
+            running.into_iter().map(|r| r.join().unwrap_or_else(panicked)).collect()
+        });
+        let mut dead = None;
+        for (name, came) in batch.into_iter().zip(came) {
+            match came {
+                Ok(Came::Over) => {}
+                Ok(Came::NotYet(why)) => {
+                    if told.insert(name.clone()) {
+                        env.out.note(&format!("waiting for `{name}`: {why}"));
+                    }
+                    waiting.insert(name.clone());
+                }
+                Ok(Came::TargetDead(why)) => dead = Some(why),
+                // One that cannot be moved keeps none of the others back, unless nothing can be written.
+                Err(e) => {
+                    let why = crate::error::messages_of(&e).join(": ");
+                    log.stage(name, Stage::Failed, &why, |_| {})?;
+                }
+            }
+        }
+        if let Some(why) = dead {
+            turn_elsewhere(env, &log, &why)?;
+        }
+    }
+    let journal = log.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+    finish(env, journal)
+}
+
+/// How long a session whose account has stopped working is waited for: its turn ends by itself.
+const URGENT_DRAIN: Duration = Duration::from_secs(3);
+
+/// The account that they go to does not work: on to the next one, or back.
+fn turn_elsewhere(env: &Env, log: &Log<'_>, why: &str) -> Result<()> {
+    let journal = log.read(Clone::clone);
+    let (dead, back) = (journal.to.clone(), journal.from.clone());
+    if dead == back {
+        bail!("account `{back}` does not work: {why}");
+    }
+    let next = target::next(env, &journal)?;
+    env.note(&LogEntry {
+        command: "switch",
+        what: "found that an account does not work",
+        why,
+        account: Some(dead.as_str()),
+        ..LogEntry::default()
+    });
+    let now = clock::now();
+    log.write(|j| match next {
+        Some(next) => j.turn_to(&dead, why, &next, now),
+        None => {
+            j.turn_to(&dead, why, &back, now);
+            j.activates = false;
+            for m in j.moves.iter_mut().filter(|m| m.stage == Stage::Planned) {
+                (m.stage, m.since) = (Stage::Skipped, now);
+                m.why = format!("stays on `{}`: no other account works", m.from);
+            }
+        }
+    })
+}
+
+/// The end of a switch: the active account, the links, the memory, the history. Each may be done twice.
+fn finish(env: &Env, mut journal: Journal) -> Result<Journal> {
+    let now = clock::now();
+    journal.ended = Some(now);
+    let moved_on = journal.to != journal.from;
+    for m in &journal.moves {
+        let to_move = (m.stage == Stage::Deferred).then(|| ToMove { why: m.why.clone(), since: now });
+        let mut locked = env.store.lock()?;
+        match env.store.session(&m.session) {
+            Ok(Some(record)) if record.to_move.is_some() != to_move.is_some() => {
+                locked.update_session(&m.session, |r| r.to_move = to_move)?;
+            }
+            _ => {}
+        }
+    }
+    if moved_on && journal.activates {
+        let active = Active {
+            version: MEMORY_VERSION,
+            account: journal.to.clone(),
+            configured: env.config.active_account.clone(),
+            since: now,
+        };
+        let mut locked = env.store.lock()?;
+        locked.write_active(&active)?;
+        if !journal.by_person {
+            locked.update_account(&journal.from, |r| r.left = Some(now))?;
+        }
+    }
+    if let (true, Some(link), Some(account)) =
+        (journal.activates, &env.config.switch.link, env.config.account(&journal.to))
+        && let Err(e) = atomic::point_link(link, &account.home)
+    {
+        let what = format!("the link stays as it is: {e:#}");
+        log::warn!("{what}");
+        journal.steps.push(Noted { at: now, session: None, what });
+    }
+    if moved_on {
+        let mut locked = env.store.lock()?;
+        let mut memory = env.store.memory()?;
+        // A run that was killed behind this has noted it already.
+        if !memory.past.iter().any(|p| p.at == journal.begun) {
+            memory.past.push(Past {
+                at: journal.begun,
+                from: journal.from.clone(),
+                to: journal.to.clone(),
+                by_person: journal.by_person,
+                why: journal.why.clone(),
+            });
+            let surplus = memory.past.len().saturating_sub(REMEMBERED);
+            memory.past.drain(..surplus);
+            locked.write_memory(&memory)?;
+        }
+    }
+    journal.steps.push(Noted { at: now, session: None, what: "over".to_owned() });
+    env.store.lock()?.file_journal(&journal)?;
+    env.note(&LogEntry {
+        command: "switch",
+        what: "ended a switch",
+        why: &journal.why,
+        account: Some(journal.to.as_str()),
+        ..LogEntry::default()
+    });
+    env.store.kick("dispatch");
+    Ok(journal)
+}

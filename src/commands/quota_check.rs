@@ -1,0 +1,304 @@
+//! `quota-check`: gathers usage signals, forecasts, decides, and runs the switch that is due.
+
+pub mod explain;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::switch::{exit, movable, pin, resume, tell};
+use crate::act::gather::{self, Found, How};
+use crate::act::switch::{self as act, Wish};
+use crate::env::{Env, local};
+use crate::error::Exit;
+use crate::model::event::is_usage_limit;
+use crate::model::name::AccountName;
+use crate::model::report::{Item, Report};
+use crate::model::session::{SessionRecord, State};
+use crate::model::switch::{Decision, Memory, Trigger, Verdict, decide, remember};
+use crate::sys::lock::LockError;
+use crate::sys::process;
+use crate::sys::store::{LogEntry, Sessions};
+
+/// Gather usage signals, forecast, and switch accounts when one is running out
+///
+/// Leaves at once when nothing is due. Exit 5 when sessions should leave their account and no other one
+/// can take them; that is announced once, and they go on at the reset.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print every number that the decision rests on, and change nothing
+    #[arg(long)]
+    explain: bool,
+    /// Print what would be done and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The verdict beside the report, for scripts.
+#[derive(Serialize)]
+struct Answer<'a> {
+    version: u32,
+    #[serde(flatten)]
+    report: &'a Report,
+    active: AccountName,
+    decision: Option<&'a Decision>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the state cannot be read or written.
+pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    if args.explain || args.dry_run {
+        let sessions = env.store.sessions()?;
+        let found = gather::all(env, &sessions, How { store: false, forecast_all: true })?;
+        let decision = decision(env, &found, &env.store.memory()?);
+        if args.explain {
+            return Ok(explain::print(env, &found, &decision));
+        }
+        let mut report = Report { command: "quota-check".into(), dry_run: true, ..Report::default() };
+        plan(env, &sessions, &decision, &mut report);
+        return Ok(answer(env, &report, Some(&decision), verdict_exit(&decision)));
+    }
+    let mut report = Report { command: "quota-check".into(), ..Report::default() };
+    let done = match env.store.run_lock("quota-check") {
+        Ok(_held) => cycle(env, &mut report)?,
+        Err(busy @ LockError::Busy { .. }) => {
+            report.skipped = Some(busy.to_string());
+            (None, Exit::Done)
+        }
+        Err(LockError::Failed(e)) => return Err(e),
+    };
+    log::info!("{} child processes", process::spawned());
+    Ok(answer(env, &report, done.0.as_ref(), done.1))
+}
+
+fn answer(env: &Env, report: &Report, decision: Option<&Decision>, exit: Exit) -> Exit {
+    if env.out.json {
+        env.out.object(&Answer { version: 1, report, active: env.active(), decision });
+    } else {
+        env.out.report(report);
+    }
+    exit
+}
+
+fn decision(env: &Env, found: &Found, memory: &Memory) -> Decision {
+    decide(env.now, &found.views(), &env.active(), memory, &env.config.quota.policy, &found.weak)
+}
+
+fn verdict_exit(decision: &Decision) -> Exit {
+    if matches!(decision.verdict, Verdict::Exhausted { .. }) { Exit::No } else { Exit::Done }
+}
+
+/// What a verdict comes to, in words.
+#[must_use]
+pub fn words_of(env: &Env, verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Stay { why } => format!("stays on `{}`: {why}", env.active()),
+        Verdict::Held { why } => format!("no switch: {why}"),
+        Verdict::Switch { to, why, .. } => format!("switches to `{to}`: {why}"),
+        Verdict::Exhausted { until, why } => match until {
+            Some(until) => format!("every account is exhausted until {}: {why}", local(*until, &env.zone)),
+            None => format!("no account can be used: {why}"),
+        },
+    }
+}
+
+fn plan(env: &Env, sessions: &Sessions, decision: &Decision, report: &mut Report) {
+    report.summary = words_of(env, &decision.verdict);
+    if let Verdict::Switch { to, .. } = &decision.verdict {
+        for record in leaving(env, sessions, &env.active()) {
+            report.actions.push(Item::new(&record.name, "would move", format!("to `{to}`")));
+        }
+    }
+}
+
+/// One run under the run lock. `watch` calls it too when it has seen a limit.
+///
+/// # Errors
+/// If the state cannot be read or written.
+pub fn cycle(env: &Env, report: &mut Report) -> Result<(Option<Decision>, Exit)> {
+    env.store.take_kick("quota");
+    let switching = match env.store.run_lock("switch") {
+        Ok(held) => held,
+        Err(busy @ LockError::Busy { .. }) => {
+            report.skipped = Some(busy.to_string());
+            return Ok((None, Exit::Done));
+        }
+        Err(LockError::Failed(e)) => return Err(e),
+    };
+    let tmux = env.tmux();
+    if let Some(items) = resume(env, &tmux)? {
+        report.actions.extend(items);
+    }
+    let sessions = env.store.sessions()?;
+    let found = gather::all(env, &sessions, How { store: true, forecast_all: false })?;
+    for (name, e) in &found.broken {
+        report.actions.push(Item::error(name, "not seen", e));
+    }
+    let memory = env.store.memory()?;
+    let decision = decision(env, &found, &memory);
+    report.summary = words_of(env, &decision.verdict);
+    let news = is_news(&memory, &decision, env);
+    note_memory(env, &memory, &found, &decision)?;
+    let mut code = verdict_exit(&decision);
+    match &decision.verdict {
+        Verdict::Switch { to, trigger, why } if env.config.quota.auto_switch => {
+            let from = env.active();
+            let wish = Wish {
+                sessions: leaving(env, &sessions, &from),
+                from,
+                to: to.clone(),
+                why: why.clone(),
+                urgent: trigger.is_urgent(),
+                by_person: false,
+                activates: true,
+            };
+            code = switch(env, &tmux, &decision, wish, report)?;
+        }
+        Verdict::Switch { .. } => report.summary.push_str(" (not made: `quota.auto_switch` is off)"),
+        Verdict::Exhausted { why, .. } if news => {
+            env.note(&LogEntry {
+                command: "quota-check",
+                what: "found every account exhausted",
+                why,
+                ..LogEntry::default()
+            });
+        }
+        _ => {}
+    }
+    strays(env, &tmux, &found, &memory, report)?;
+    drop(switching);
+    Ok((Some(decision), code))
+}
+
+/// Makes a switch; if the chosen account cannot take the sessions after all, the next one.
+fn switch(
+    env: &Env,
+    tmux: &crate::sys::tmux::Tmux,
+    decision: &Decision,
+    wish: Wish,
+    report: &mut Report,
+) -> Result<Exit> {
+    let mut ranked: Vec<_> = decision.assessments.iter().filter_map(|a| Some((a.rank?, &a.account))).collect();
+    ranked.sort();
+    let first = (0, &wish.to);
+    let others = ranked.iter().copied().filter(|(_, name)| **name != wish.to);
+    for (_, name) in std::iter::once(first).chain(others) {
+        let Some(account) = env.config.account(name) else { continue };
+        if let Err(e) = act::check(env, account, &wish.sessions) {
+            report.actions.push(Item::error(name, "cannot take the sessions", &e));
+            continue;
+        }
+        let wish = Wish { to: name.clone(), ..wish.clone() };
+        let journal = act::carry_on(env, tmux, act::begin(env, &wish)?)?;
+        let verdict = std::mem::take(&mut report.summary);
+        tell(&journal, report);
+        report.summary = format!("{verdict}\n{}", report.summary);
+        return Ok(exit(&journal, report));
+    }
+    Ok(Exit::No)
+}
+
+/// The sessions that leave an account: not those that are bound to it, nor those that wait for a person.
+fn leaving(env: &Env, sessions: &Sessions, from: &AccountName) -> Vec<SessionRecord> {
+    let mut all = movable(env, sessions, Some(from));
+    all.retain(|r| r.to_move.is_none() && pin(env, r).as_ref() != Some(from));
+    all
+}
+
+/// Sessions that the switch of the active account does not help: on another account that has run out, or
+/// at a limit whose reset has come.
+fn strays(
+    env: &Env,
+    tmux: &crate::sys::tmux::Tmux,
+    found: &Found,
+    memory: &Memory,
+    report: &mut Report,
+) -> Result<()> {
+    let sessions = env.store.sessions()?;
+    let active = env.active();
+    for known in &found.accounts {
+        let name = &known.record.name;
+        let stuck = leaving(env, &sessions, name);
+        if *name != active && !stuck.is_empty() && env.config.quota.auto_switch {
+            let policy = &env.config.quota.policy;
+            let decision = decide(env.now, &found.views(), name, memory, policy, &[]);
+            if let Verdict::Switch { to, trigger: Trigger::Limited | Trigger::Unusable, why } = &decision.verdict {
+                // With the others, if their account has room.
+                let together = decision.assessments.iter().any(|a| a.account == active && a.rank.is_some());
+                let wish = Wish {
+                    from: name.clone(),
+                    to: if together { active.clone() } else { to.clone() },
+                    sessions: stuck,
+                    why: why.clone(),
+                    urgent: true,
+                    by_person: false,
+                    activates: false,
+                };
+                switch(env, tmux, &decision, wish, report)?;
+                continue;
+            }
+        }
+        // The limit is over: whoever stands still at it goes on where it is.
+        let over = known.view.obstacles(env.now).is_empty();
+        let waits: Vec<SessionRecord> = movable(env, &sessions, Some(name))
+            .into_iter()
+            .filter(|r| over && r.to_move.is_none() && stands_at_limit(r))
+            .collect();
+        if let (false, Some(account)) = (waits.is_empty(), env.config.account(name)) {
+            act::check(env, account, &waits)?;
+            let wish = Wish {
+                from: name.clone(),
+                to: name.clone(),
+                sessions: waits,
+                why: format!("the limit of `{name}` is over"),
+                urgent: true,
+                by_person: false,
+                activates: false,
+            };
+            let journal = act::carry_on(env, tmux, act::begin(env, &wish)?)?;
+            let verdict = std::mem::take(&mut report.summary);
+            tell(&journal, report);
+            report.summary = format!("{verdict}\n{}", report.summary);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the last that a session did was to hit a limit.
+fn stands_at_limit(record: &SessionRecord) -> bool {
+    let failed = record.digest.open_failure().filter(|f| f.seq > record.launch_mark);
+    record.note.state == State::Limited && failed.is_some_and(is_usage_limit)
+}
+
+/// Whether "all exhausted" has not been told yet for this reset.
+fn is_news(memory: &Memory, decision: &Decision, env: &Env) -> bool {
+    match &decision.verdict {
+        Verdict::Exhausted { .. } => memory.announced.is_none_or(|until| until <= env.now),
+        _ => false,
+    }
+}
+
+fn note_memory(env: &Env, memory: &Memory, found: &Found, decision: &Decision) -> Result<()> {
+    let mut new = memory.clone();
+    new.weak = remember(memory, &found.weak, env.now);
+    let hour = jiff::SignedDuration::from_hours(1);
+    match &decision.verdict {
+        Verdict::Exhausted { until, .. } if is_news(memory, decision, env) => {
+            new.announced = until.or_else(|| env.now.checked_add(hour).ok());
+        }
+        Verdict::Exhausted { .. } => {}
+        _ => new.announced = None,
+    }
+    // Above its threshold with nowhere to go: it goes on until the limit itself.
+    let nowhere = decision.assessments.iter().all(|a| a.rank.is_none());
+    let recent = |at: &jiff::Timestamp| {
+        (jiff::SignedDuration::ZERO..env.config.quota.interval).contains(&env.now.duration_since(*at))
+    };
+    new.no_room = (matches!(decision.verdict, Verdict::Held { .. }) && nowhere)
+        .then(|| memory.no_room.filter(recent).unwrap_or(env.now));
+    if new != *memory {
+        env.store.lock()?.write_memory(&new)?;
+    }
+    Ok(())
+}

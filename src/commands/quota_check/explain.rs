@@ -1,0 +1,147 @@
+//! Accounts for people: their windows with age and source, burn rate, time to the threshold, and why each
+//! is or is not the choice.
+
+use anstyle::Style;
+
+use super::words_of;
+use crate::act::gather::{Found, Known};
+use crate::env::{Env, local};
+use crate::error::Exit;
+use crate::model::account::{Known as HowWell, Login};
+use crate::model::observe::words;
+use crate::model::quota::bar;
+use crate::model::switch::{Assessment, Decision, Verdict};
+use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, styled};
+
+/// Prints everything that a decision rests on.
+#[must_use]
+pub fn print(env: &Env, found: &Found, decision: &Decision) -> Exit {
+    if env.out.json {
+        env.out.object(&serde_json::json!({
+            "version": 1, "at": env.now, "active": env.active(), "decision": decision,
+            "policy": env.config.quota.policy,
+            "accounts": found.accounts.iter().map(|known| json(env, known)).collect::<Vec<_>>(),
+        }));
+    } else {
+        env.out.text(&text(env, found, decision));
+    }
+    if matches!(decision.verdict, Verdict::Exhausted { .. }) { Exit::No } else { Exit::Done }
+}
+
+fn text(env: &Env, found: &Found, decision: &Decision) -> String {
+    let mut out = String::new();
+    for known in &found.accounts {
+        let assessment = decision.assessments.iter().find(|a| a.account == known.record.name);
+        out.push_str(&account(env, known, assessment));
+        if let Some(assessment) = assessment {
+            out.push_str(&format!("  {}\n", choice(assessment)));
+        }
+    }
+    for (name, e) in &found.broken {
+        out.push_str(&format!("{} {e:#}\n", styled(BAD, name)));
+    }
+    for weak in &found.weak {
+        out.push_str(&format!("{weak}; that alone decides nothing\n"));
+    }
+    let policy = &env.config.quota.policy;
+    out.push_str(&format!(
+        "a target has {:.0} points of room; a crossing within {} counts; {} between switches, {} an hour\n",
+        policy.hysteresis,
+        words(policy.lookahead),
+        words(policy.cooldown),
+        policy.max_per_hour,
+    ));
+    out.push_str(&format!("{}\n", styled(STRONG, words_of(env, &decision.verdict))));
+    out
+}
+
+fn choice(assessment: &Assessment) -> String {
+    match assessment.rank {
+        Some(1) => "choice: the first".to_owned(),
+        Some(rank) => format!("choice: number {rank}"),
+        None => format!("no choice: {}", assessment.reasons.join("; ")),
+    }
+}
+
+/// One account, its head and its windows.
+#[must_use]
+pub fn account(env: &Env, known: &Known, assessment: Option<&Assessment>) -> String {
+    let (view, now) = (&known.view, env.now);
+    let mut parts = vec![format!("{:?}", view.kind).to_lowercase()];
+    parts.extend(known.login.plan.clone());
+    parts.push(match &view.login {
+        Login::Valid { ends: Some(ends) } => format!("logged in until {}", local(*ends, &env.zone)),
+        other => other.as_str().to_owned(),
+    });
+    if view.spends_money == Some(true) {
+        parts.push("usage beyond the plan costs money".to_owned());
+    }
+    let active = if assessment.is_some_and(|a| a.active) { " (active)" } else { "" };
+    let mut out = format!("{}{active}  {}\n", styled(STRONG, &view.name), styled(FAINT, parts.join(" · ")));
+    for (window, reading) in view.readings.iter().filter(|(_, r)| r.is_alive(now)) {
+        let threshold = view.thresholds.of(window);
+        let style = match reading.percent {
+            p if p >= threshold => BAD,
+            p if p >= threshold - env.config.quota.policy.hysteresis => WARN,
+            _ => GOOD,
+        };
+        out.push_str(&format!(
+            "  {window:<10} {} {:>4.0} % of {threshold:.0}  resets {} (in {})  {}\n",
+            styled(style, bar(reading.percent)),
+            reading.percent,
+            local(reading.resets_at, &env.zone),
+            words(reading.resets_at.duration_since(now)),
+            styled(FAINT, format!("{}, {} ago", reading.source, words(reading.age(now)))),
+        ));
+        if let Some(f) = view.forecasts.get(window) {
+            let crossing = f.crossing(threshold);
+            let time = |t: Option<jiff::SignedDuration>| t.map_or_else(|| "never".to_owned(), words);
+            let range = format!("{} to {}", time(crossing.soonest), time(crossing.latest));
+            let rate = format!("{:.1} (±{:.1}) points an hour, by {} readings", f.rate, f.spread, f.points);
+            let line = format!("{rate}: {threshold:.0} % in {} ({range})", time(crossing.likely));
+            out.push_str(&format!("             {}\n", styled(Style::new(), line)));
+        }
+    }
+    let why = match view.known(now) {
+        HowWell::Unknown if view.kind.has_windows() => Some("its usage is not known"),
+        HowWell::Stale => Some("its usage was last read more than a quarter of an hour ago"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        out.push_str(&format!("  {}\n", styled(FAINT, why)));
+    }
+    if let Some(endpoint) = &known.endpoint {
+        out.push_str(&format!("  {}\n", styled(FAINT, format!("usage endpoint: {endpoint}"))));
+    }
+    out
+}
+
+/// One account for scripts.
+#[must_use]
+pub fn json(env: &Env, known: &Known) -> serde_json::Value {
+    let view = &known.view;
+    let windows: Vec<_> = view
+        .readings
+        .iter()
+        .map(|(window, reading)| {
+            let threshold = view.thresholds.of(window);
+            let forecast = view.forecasts.get(window);
+            serde_json::json!({
+                "window": window, "percent": reading.percent, "resets_at": reading.resets_at,
+                "observed_at": reading.at, "source": reading.source, "holds": reading.is_alive(env.now),
+                "threshold": threshold, "forecast": forecast,
+                "crossing": forecast.map(|f| f.crossing(threshold)).map(|c| serde_json::json!({
+                    "soonest_s": c.soonest.map(|d| d.as_secs()), "likely_s": c.likely.map(|d| d.as_secs()),
+                    "latest_s": c.latest.map(|d| d.as_secs()),
+                })),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "name": view.name, "kind": view.kind, "priority": view.priority, "disabled": view.disabled,
+        "login": view.login, "plan": known.login.plan, "known": view.known(env.now), "windows": windows,
+        "limits": view.limits, "blind_limit": view.blind_limit, "limited_until": view.limited_until(env.now),
+        "trouble": view.trouble, "spends_money": view.spends_money, "obstacles": view.obstacles(env.now),
+        "endpoint": known.record.endpoint,
+    })
+}
