@@ -254,7 +254,6 @@ fn a_dedicated_session_survives_a_client_that_does_not_start_for_a_while() {
 #[test]
 fn a_conversation_on_a_disk_that_is_not_mounted_is_not_given_up() {
     let w = World::new();
-    std::fs::create_dir(w.path("shared")).unwrap();
     symlink(w.path("shared"), w.path("acct/projects")).unwrap();
     w.ok(&["launch", "mine", "--prompt", "hello"]);
     until("it answered", SOON, || w.read("state/events/mine.jsonl").contains("\"Stop\""));

@@ -84,3 +84,191 @@ fn a_threshold_moves_sessions_before_any_of_them_meets_the_limit() {
     assert!(!w.read("state/events/p-0.jsonl").contains("StopFailure"));
     assert_eq!(w.session("p-0")["lease"], Value::Null);
 }
+
+#[test]
+fn a_target_that_refuses_the_login_sends_the_sessions_on_to_the_next() {
+    let w = World::with_accounts();
+    at_work(&w, "t");
+    full(&w, "acct");
+    w.service("spare", &json!({ "login": "refused" }));
+    w.write("go", "");
+    until("the limit", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
+    let said = w.cf(&["quota-check"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("does not work spare: its login was refused"), "{said:?}");
+    assert_eq!(
+        (account_of(&w, "p-0"), w.json(&["status"])["active_account"].clone()),
+        ("third".into(), json!("third"))
+    );
+    w.drive("done", |w| w.place("t") == "done md");
+    assert_eq!(w.read("app/n.txt"), "one\ntwo\n");
+    let explained = w.cf(&["quota-check", "--explain"]);
+    assert!(explained.out.contains("its login was refused"), "{explained:?}");
+    // A new login of the account ends that.
+    w.log_in("spare");
+    w.cf(&["quota-check"]);
+    let record: Value = serde_json::from_str(&w.read("state/accounts/spare.json")).unwrap();
+    assert_eq!(record["trouble"], Value::Null, "{record}");
+}
+
+#[test]
+fn no_target_that_works_brings_the_sessions_back() {
+    let w = World::with_accounts();
+    at_work(&w, "t");
+    full(&w, "acct");
+    for home in ["spare", "third"] {
+        w.service(home, &json!({ "login": "refused" }));
+    }
+    w.write("go", "");
+    until("the limit", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
+    let said = w.cf(&["quota-check"]);
+    assert_eq!(said.code, 5, "{said:?}");
+    assert!(said.out.contains("back on `main`: no other account works"), "{said:?}");
+    assert_eq!(
+        (account_of(&w, "p-0"), w.json(&["status"])["active_account"].clone()),
+        ("main".into(), json!("main"))
+    );
+    assert_eq!(w.place("t"), "inbox md.dispatched", "it keeps its task");
+    assert_eq!(w.cf(&["quota-check"]).code, 5, "every account is exhausted");
+    // The limit is over: it goes on where it is.
+    used(&w, "acct", 1);
+    let later = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_mins(100)).unwrap().to_string();
+    until("done", SOON, || {
+        w.cf_env(&["quota-check"], &[("CLAUDE_FAILOVER_NOW", &later)]);
+        w.cf(&["watch"]);
+        w.place("t") == "done md"
+    });
+    assert_eq!(w.read("app/n.txt"), "one\ntwo\n", "{:#?}", w.prompts());
+    assert_eq!(w.read("app/.agent-queue/done/t.md").matches("session: p-0").count(), 1, "no try was lost");
+}
+
+#[test]
+fn all_exhausted_holds_is_told_once_and_goes_on_at_the_reset() {
+    let w = World::with_accounts();
+    at_work(&w, "t");
+    for home in ["acct", "spare", "third"] {
+        full(&w, home);
+    }
+    w.write("go", "");
+    until("the limit", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
+    let first = w.cf(&["quota-check"]);
+    assert_eq!(first.code, 5, "{first:?}");
+    w.task("next", "[[say:hello]]");
+    w.cf(&["quota-check"]);
+    let again = w.cf(&["quota-check"]);
+    assert!(again.code == 5 && again.out.contains("every account is exhausted until"), "{again:?}");
+    assert_eq!(w.read_log().matches("found every account exhausted").count(), 1);
+    let held = w.ok(&["dispatch", "--dry-run"]);
+    assert!(held.contains("its five_hour limit was hit"), "{held}");
+    for home in ["acct", "spare", "third"] {
+        used(&w, home, 1);
+    }
+    let later = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_mins(95)).unwrap().to_string();
+    until("done", SOON, || {
+        w.cf_env(&["quota-check"], &[("CLAUDE_FAILOVER_NOW", &later)]);
+        w.cf(&["watch"]);
+        w.place("t") == "done md"
+    });
+    assert_eq!(w.read("app/n.txt"), "one\ntwo\n");
+}
+
+#[test]
+fn words_about_limits_and_errors_of_the_service_move_nothing() {
+    let w = World::with_accounts();
+    w.task(
+        "t",
+        "Write about: You've hit your session limit · resets 9am. Claude usage limit reached|1789050600. \
+         [[say:  ⎿  You've hit your 5-hour limit · resets 10am (UTC)]] [[say:429 rate_limit quotaLimits rejected]] \
+         [[error:server_error]] [[error:overloaded]] [[say:5-hour limit reached ∙ resets 3pm]]",
+    );
+    let mut now = jiff::Timestamp::now();
+    let mut nothing = |w: &World| {
+        now = now.checked_add(jiff::SignedDuration::from_secs(90)).unwrap();
+        let said = w.cf_env(&["quota-check"], &[("CLAUDE_FAILOVER_NOW", &now.to_string())]);
+        assert!(said.code == 0 && said.out.starts_with("stays on `main`"), "{said:?}");
+        w.cf_env(&["watch"], &[("CLAUDE_FAILOVER_NOW", &now.to_string())]);
+    };
+    w.ok(&["dispatch"]);
+    until("done", SOON, || {
+        nothing(&w);
+        w.place("t") == "done md"
+    });
+    nothing(&w);
+    assert_eq!(account_of(&w, "p-0"), "main");
+}
+
+#[test]
+fn a_person_moves_one_session_or_all_and_sees_it_before() {
+    let w = World::with_accounts();
+    w.ok(&["launch", "mine", "--prompt", "hello"]);
+    at_work(&w, "t");
+    until("idle", SOON, || {
+        w.ok(&["watch", "--no-dispatch"]);
+        w.session("mine")["note"]["state"] == "idle"
+    });
+    let before = crate::common::tree(&w.path("state/sessions"));
+    let plan = w.ok(&["switch", "--to", "spare", "--dry-run"]);
+    assert!(plan.contains("would move mine") && plan.contains("would move p-0"), "{plan}");
+    assert_eq!(crate::common::tree(&w.path("state/sessions")), before);
+    let ids = ["mine", "p-0"].map(|s| w.session(s)["conversation"].clone());
+    let said = w.cf(&["switch", "--to", "third", "--session", "mine"]);
+    assert_eq!(
+        (said.code, account_of(&w, "mine"), account_of(&w, "p-0")),
+        (0, "third".into(), "main".into()),
+        "{said:?}"
+    );
+    assert_eq!(w.json(&["status"])["active_account"], "main", "only that session was meant");
+    // The pool session is in the middle of a turn that does not end: interrupted, and told to carry on.
+    let said = w.cf(&["switch", "--to", "spare"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!((account_of(&w, "mine"), account_of(&w, "p-0")), ("spare".into(), "spare".into()), "{said:?}");
+    assert_eq!(ids, ["mine", "p-0"].map(|s| w.session(s)["conversation"].clone()));
+    w.write("go", "");
+    w.drive("done", |w| w.place("t") == "done md");
+    assert_eq!(w.read("app/n.txt"), "one\ntwo\n");
+    for (args, code, want) in [
+        (&["switch", "--to", "nobody"][..], 1, "no account `nobody` in the configuration"),
+        (&["switch", "--session", "nobody"], 1, "nothing is known of session `nobody`"),
+        (&["switch", "--to", "spare"], 0, "nothing to do"),
+    ] {
+        let said = w.cf(args);
+        assert!(said.code == code && (said.out + &said.err).contains(want), "{args:?}");
+    }
+    full(&w, "acct");
+    std::fs::remove_file(w.path("acct/.credentials.json")).unwrap();
+    let said = w.cf(&["switch", "--to", "main"]);
+    assert!(said.code == 5 && said.err.contains("account `main`: not logged in"), "{said:?}");
+}
+
+#[test]
+fn a_draft_defers_a_dedicated_session_and_watch_moves_it_later() {
+    let w = World::with_accounts();
+    w.ok(&["launch", "mine", "--prompt", "hello"]);
+    until("idle", SOON, || {
+        w.ok(&["watch"]);
+        w.session("mine")["note"]["state"] == "idle"
+    });
+    w.tmux(&["send-keys", "-t", "=mine:", "-l", "half a line"]);
+    until("drawn", SOON, || w.tmux(&["capture-pane", "-p", "-t", "=mine:"]).out.contains("half a line"));
+    let pid = w.session("mine")["client"]["pid"].clone();
+    let said = w.cf(&["switch", "--to", "spare"]);
+    assert!(
+        said.code == 0 && said.out.contains("deferred mine: a person's line stands in its composer"),
+        "{said:?}"
+    );
+    assert_eq!((account_of(&w, "mine"), w.session("mine")["client"]["pid"].clone()), ("main".into(), pid.clone()));
+    assert_eq!(w.json(&["status"])["active_account"], "spare");
+    let waits = w.ok(&["watch"]);
+    assert!(waits.contains("waits mine: still on `main`: a person's line"), "{waits}");
+    for _ in 0.."half a line".len() {
+        w.tmux(&["send-keys", "-t", "=mine:", "BSpace"]);
+    }
+    until("moved", SOON, || {
+        w.ok(&["watch"]);
+        account_of(&w, "mine") == "spare"
+    });
+    assert_ne!(w.session("mine")["client"]["pid"], pid);
+    assert_eq!(w.session("mine")["to_move"], Value::Null);
+    let clients = w.tmux(&["list-panes", "-a", "-F", "#{session_name} #{pane_dead}"]).out;
+    assert_eq!(clients.lines().filter(|l| *l == "mine 0").count(), 1, "{clients}");
+}

@@ -113,7 +113,12 @@ impl AccountRecord {
         let full =
             || self.readings.iter().find(|(w, r)| w.binds_account() && r.is_alive(now) && r.percent >= 99.5);
         let window = signal.window.clone().or_else(|| full().map(|(w, _)| w.clone()));
-        let until = signal.resets_at.filter(|r| *r > signal.at);
+        // An end that lies further away than any window is long is none.
+        let longest = window.as_ref().map_or(Window::SevenDay.length(), Window::length);
+        let until = signal.resets_at.filter(|r| {
+            let left = r.duration_since(signal.at);
+            left.is_positive() && left <= longest + SignedDuration::from_hours(1)
+        });
         let until = until.or_else(|| window.as_ref().and_then(alive).map(|r| r.resets_at));
         let new = Limit { at: signal.at.min(now), until, source: signal.source };
         let known = match &window {

@@ -297,6 +297,12 @@ impl World {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
+    /// Everything that was noted in the log.
+    pub fn read_log(&self) -> String {
+        let logs = tree(&self.path("state/log"));
+        logs.values().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+
     /// A text with the paths of this world made stable.
     pub fn redact(&self, text: &str) -> String {
         text.replace(&self.root.path().display().to_string(), "ROOT")
