@@ -21,10 +21,22 @@ fn sweep_run(
     settle: impl Fn(&World, usize) + Sync,
     run: impl Fn(&World, &[(&str, &str)]) -> i32 + Sync,
 ) {
+    sweep_in(World::new, args, least, prepare, settle, run);
+}
+
+/// … in another world.
+fn sweep_in(
+    world: impl Fn() -> World + Sync,
+    args: &[&str],
+    least: usize,
+    prepare: impl Fn(&World) + Sync,
+    settle: impl Fn(&World, usize) + Sync,
+    run: impl Fn(&World, &[(&str, &str)]) -> i32 + Sync,
+) {
     // They wait more than they work.
     const AT_ONCE: usize = 8;
     let point = |n: usize| -> bool {
-        let w = World::new();
+        let w = world();
         prepare(&w);
         let code = run(&w, &[("CLAUDE_FAILOVER_CRASH_AT", &n.to_string())]);
         if code != CRASHED {
@@ -54,7 +66,7 @@ fn sweep_run(
         if crashed.contains(&false) {
             break;
         }
-        assert!(n < 400, "{args:?} never ends");
+        assert!(n < 800, "{args:?} never ends");
     }
     assert!(n > least, "only {n} points in {args:?}: is the feature `crash-points` on?");
 }
@@ -358,4 +370,71 @@ fn what_the_client_reports() {
         assert_eq!(w.read("state/events/p-0.statusline.json"), line, "point {n}");
     };
     sweep_run(&["statusline"], 1, prepare, settle, |w, env| report(w, "statusline", env, line));
+}
+
+/// Five sessions on `main`: two in the middle of a task, two idle, and a dedicated one.
+pub fn five_sessions(w: &World) {
+    w.pool(4);
+    let config = w.read("config.yaml");
+    w.write("config.yaml", config.replace("drain_timeout: 3s", "drain_timeout: 0s"));
+    for id in ["t", "u"] {
+        let text = format!("[[bash:until test -e ../go; do sleep 0.1; done]] [[bash:echo {id} >> {id}.txt]]");
+        w.task(id, &text);
+    }
+    w.ok(&["dispatch"]);
+    std::thread::scope(|s| {
+        for args in [
+            &["launch", "p-2", "--project", "web"][..],
+            &["launch", "p-3", "--project", "web"],
+            &["launch", "mine"],
+        ] {
+            s.spawn(move || w.ok(&[args, &["--prompt", "hello"]].concat()));
+        }
+    });
+    until("all are up", SOON, || {
+        w.ok(&["watch", "--no-dispatch"]);
+        ["p-2", "p-3", "mine"].iter().all(|s| w.session(s)["note"]["state"] == "idle")
+    });
+}
+
+/// Every session alive on `account` alone, with its conversation, and every task done once.
+pub fn all_five_on(w: &World, account: &str, ids: &[serde_json::Value], n: usize) {
+    let names = ["p-0", "p-1", "p-2", "p-3", "mine"];
+    w.write("go", "");
+    w.drive("the tasks are done", |w| w.place("t") == "done md" && w.place("u") == "done md");
+    for name in names {
+        let record = w.session(name);
+        assert_eq!(
+            (&record["account"], &record["to_move"]),
+            (&account.into(), &serde_json::Value::Null),
+            "point {n}: {name}"
+        );
+    }
+    assert_eq!(names.map(|s| w.session(s)["conversation"].clone()), ids, "point {n}");
+    for id in ["t", "u"] {
+        assert_eq!(w.read(&format!("app/{id}.txt")), format!("{id}\n"), "point {n}: {:#?}", w.prompts());
+    }
+    let panes = w.tmux(&["list-panes", "-a", "-F", "#{session_name} #{pane_dead}"]).out;
+    let mut alive: Vec<&str> = panes.lines().collect();
+    alive.sort_unstable();
+    assert_eq!(alive, ["mine 0", "p-0 0", "p-1 0", "p-2 0", "p-3 0"], "point {n}");
+    let twice: Vec<_> = w.agent_log().into_iter().filter(|l| !l["twice"].is_null()).collect();
+    assert!(twice.is_empty(), "point {n}: two processes in one conversation: {twice:?}");
+    assert!(!w.path("state/switch/current.json").exists(), "point {n}");
+}
+
+#[test]
+fn a_switch_of_five_sessions() {
+    let args = ["switch", "--to", "spare"];
+    let ids = |w: &World| ["p-0", "p-1", "p-2", "p-3", "mine"].map(|s| w.session(s)["conversation"].clone());
+    let known = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    let prepare = |w: &World| {
+        five_sessions(w);
+        known.lock().unwrap().insert(w.path(""), ids(w));
+    };
+    let settle = |w: &World, n: usize| {
+        let ids = known.lock().unwrap()[&w.path("")].clone();
+        all_five_on(w, "spare", &ids, n);
+    };
+    sweep_in(World::with_accounts, &args, 100, prepare, settle, |w, env| w.cf_env(&args, env).code);
 }

@@ -272,3 +272,49 @@ fn a_draft_defers_a_dedicated_session_and_watch_moves_it_later() {
     let clients = w.tmux(&["list-panes", "-a", "-F", "#{session_name} #{pane_dead}"]).out;
     assert_eq!(clients.lines().filter(|l| *l == "mine 0").count(), 1, "{clients}");
 }
+
+/// Killed at any moment, whatever it is doing: afterwards every session lives under exactly one account,
+/// no conversation was in two processes, no task was lost.
+#[test]
+fn a_switch_killed_at_two_hundred_random_moments() {
+    const WORLDS: u64 = 4;
+    const KILLS: u64 = 50;
+    std::thread::scope(|s| {
+        for seed in 0..WORLDS {
+            s.spawn(move || {
+                let w = World::with_accounts();
+                crate::crash::five_sessions(&w);
+                let names = ["p-0", "p-1", "p-2", "p-3", "mine"];
+                let ids = names.map(|n| w.session(n)["conversation"].clone());
+                let mut random = 0x9E37_79B9_97F4_A7C1_u64.wrapping_mul(seed + 1);
+                let mut next = |below: u64| {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    random % below
+                };
+                for kill in 0..KILLS {
+                    let to = ["spare", "main"][(kill % 2) as usize];
+                    let switch = ["switch", "--to", to];
+                    let command = match (kill % 5, next(2)) {
+                        (4, 0) => &["watch"][..],
+                        (4, _) => &["quota-check"],
+                        _ => &switch,
+                    };
+                    let mut child = w.command(command, &[]).spawn().unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(next(1200)));
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    if next(3) == 0 {
+                        w.cf(&["watch"]);
+                    }
+                    let twice: Vec<_> = w.agent_log().into_iter().filter(|l| !l["twice"].is_null()).collect();
+                    assert!(twice.is_empty(), "seed {seed}, kill {kill}: {twice:?}");
+                }
+                let said = w.cf(&["switch", "--to", "third"]);
+                assert_eq!(said.code, 0, "seed {seed}: {said:?}");
+                crate::crash::all_five_on(&w, "third", &ids, seed as usize);
+            });
+        }
+    });
+}

@@ -50,6 +50,8 @@ pub struct Client {
     queued: VecDeque<String>,
     said: Vec<String>,
     resumed: bool,
+    /// Held for as long as the process lives.
+    _alone: Option<std::fs::File>,
 }
 
 fn die(text: &str) -> ! {
@@ -103,7 +105,9 @@ impl Client {
             queued: VecDeque::new(),
             said: Vec::new(),
             resumed,
+            _alone: None,
         };
+        client.claim_conversation();
         client.set_status("idle", "");
         client
     }
@@ -173,6 +177,16 @@ impl Client {
             "message": { "id": id, "role": "assistant", "content": [{ "type": "text", "text": text }],
                          "usage": { "input_tokens": 100, "output_tokens": 10 } },
         }));
+    }
+
+    /// Nothing keeps the real client from running one conversation twice; here it is told to the tests.
+    fn claim_conversation(&mut self) {
+        let path = self.transcript.with_extension("lock");
+        let Ok(file) = std::fs::File::create(path) else { return };
+        if file.try_lock().is_err() {
+            log(&json!({ "twice": self.id, "pid": std::process::id() }));
+        }
+        self._alone = Some(file);
     }
 
     /// Whether the service refuses what this account asks for; the turn is over then.

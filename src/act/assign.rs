@@ -100,6 +100,10 @@ fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
     if queue::place(&a.project_path, &a.task.id) != Some(Place::Waiting) {
         return Ok(Claim::Lost);
     }
+    // A switch has begun, or ended, since the plan was made.
+    if env.store.is_switching() || env.active() != a.account {
+        return Ok(Claim::Lost);
+    }
     // Its file waits and a session still names it: a run that was killed while it gave the task back,
     // and whose client nobody has looked at since. `watch` does.
     if sessions.holder(&a.task).is_some() {
