@@ -140,7 +140,7 @@ impl Eyes {
         if hit {
             self.refused(world, minute, silent);
         }
-        if minute % 60 == 0 {
+        if minute.is_multiple_of(60) {
             let since = now - SignedDuration::from_hours(13);
             self.known.iter_mut().for_each(|k| k.history.retain(|s| s.at >= since));
         }

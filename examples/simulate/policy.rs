@@ -4,6 +4,7 @@ use claude_failover::model::account::{AccountKind, AccountView, Login, MoneyPoli
 use claude_failover::model::name::AccountName;
 use claude_failover::model::switch::{self, Memory, Past, Policy, Verdict};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 use crate::eyes::{Eyes, MODEL, Pace, at};
 use crate::workload::Workload;
@@ -67,11 +68,11 @@ pub struct Ours {
 
 impl Ours {
     pub fn new(w: &Workload, settings: Settings) -> Self {
-        let names = (1..=w.accounts).filter_map(|n| AccountName::new(&format!("account-{n}")).ok()).collect();
+        let names = (1..=w.accounts).filter_map(|n| AccountName::new(format!("account-{n}")).ok()).collect();
         Self { settings, names, ranked: w.ranked, memory: Memory::default(), left: vec![None; w.accounts] }
     }
 
-    fn view(&self, eyes: &Eyes, a: usize, now: Timestamp) -> AccountView {
+    fn view(&self, eyes: &Eyes, a: usize, is_active: bool, now: Timestamp) -> AccountView {
         let known = &eyes.known[a];
         AccountView {
             name: self.names[a].clone(),
@@ -81,7 +82,8 @@ impl Ours {
             thresholds: self.settings.thresholds,
             login: Login::Valid { ends: None },
             readings: known.readings.clone(),
-            forecasts: known.forecasts(now),
+            // Nothing runs on the others: how they went on says nothing.
+            forecasts: if is_active { known.forecasts(now) } else { BTreeMap::new() },
             limits: known.limits.clone(),
             blind_limit: known.blind.clone(),
             trouble: None,
@@ -95,7 +97,8 @@ impl Ours {
     /// Where to go, if anywhere.
     pub fn decide(&mut self, eyes: &Eyes, active: usize, minute: usize) -> Option<usize> {
         let now = at(minute);
-        let views: Vec<AccountView> = (0..self.names.len()).map(|a| self.view(eyes, a, now)).collect();
+        let views: Vec<AccountView> =
+            (0..self.names.len()).map(|a| self.view(eyes, a, a == active, now)).collect();
         let from = &self.names[active];
         let decision = switch::decide(now, &views, from, &self.memory, &self.settings.policy, &[]);
         self.memory.weak = switch::remember(&self.memory, &[], now);

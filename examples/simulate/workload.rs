@@ -65,7 +65,7 @@ const PLAIN: Workload = Workload {
 };
 
 /// The standard set.
-pub const ALL: [Workload; 14] = [
+pub const ALL: [Workload; 15] = [
     Workload { name: "steady-2", accounts: 2, sessions: 4, rate: 1.5, ..PLAIN },
     PLAIN,
     Workload { name: "bursty-3", shape: Shape::Bursty, rate: 1.0, week: 16.0, ..PLAIN },
@@ -88,6 +88,7 @@ pub const ALL: [Workload; 14] = [
         foreign: 3.0,
         ..PLAIN
     },
+    Workload { name: "unheard-5", accounts: 5, sessions: 8, rate: 1.25, week: 8.0, unheard: true, ..PLAIN },
     Workload { name: "unheard-3", shape: Shape::DayNight, rate: 1.2, week: 16.0, unheard: true, ..PLAIN },
 ];
 
