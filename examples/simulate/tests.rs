@@ -17,7 +17,7 @@ fn scores(w: &Workload, weeks: usize, seed: u64, policies: &[Who]) -> Vec<Score>
 
 #[test]
 fn the_same_seed_tells_the_same_story() {
-    let few = [*workload("heavy-2"), *workload("lost-3")];
+    let few = [*workload("heavy-2")];
     let first = compare(&few, 1, 7, DEFAULTS);
     assert_eq!(first, compare(&few, 1, 7, DEFAULTS));
     assert_ne!(first, compare(&few, 1, 8, DEFAULTS));
@@ -41,7 +41,7 @@ fn fewer_sessions_run_into_a_limit_than_without_foresight() {
 
 #[test]
 fn nobody_loses_less_than_who_knows_the_future() {
-    let few = ["steady-2", "bursty-3", "preferred-3", "runaway-3"].map(workload);
+    let few = ["steady-2", "preferred-3", "runaway-3"].map(workload);
     for (w, s) in few.iter().zip(in_parallel(&few, |w| scores(w, 1, 1, &Who::ALL))) {
         // It may let sessions stand still to lose less later: then only the sum can be compared.
         let lost = |s: &Score| if w.runaway { s.lost() } else { s.lost_avoidable() };
