@@ -6,7 +6,7 @@ CLIENTS := .clients
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test demo bench install uninstall clean
+.PHONY: help tools clients build check test demo bench simulate install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -47,6 +47,9 @@ bench: tools ## figures: ticks, plans, hooks, beside a floor in the same run
 	$(CARGO) build --release --quiet
 	$(CARGO) build --release --quiet --example stand-in-agent --example bench
 	target/release/examples/bench
+
+simulate: ## weeks of work under several switching policies; ARGS=--sweep looks for settings
+	$(CARGO) run --release --quiet --example simulate -- $(ARGS)
 
 install: build ## install to PREFIX (DESTDIR is obeyed)
 	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover

@@ -41,7 +41,8 @@ pub fn memory(window: &Window) -> SignedDuration {
 /// left out. Only rises are kept, since a session may repeat an older value.
 #[must_use]
 pub fn points(history: &[Signal], window: &Window, reading: &Reading, now: Timestamp) -> Vec<Point> {
-    let since = now.checked_sub(memory(window)).unwrap_or(Timestamp::MIN);
+    // Counted from the last word: when signals vanish, the window fills on as before, and does not stop.
+    let since = reading.at.min(now).checked_sub(memory(window)).unwrap_or(Timestamp::MIN);
     let mut found: Vec<Point> = history
         .iter()
         .filter(|s| s.window.as_ref() == Some(window) && s.at >= since && s.at <= now)
@@ -184,6 +185,28 @@ mod tests {
         let got = points(&history, &Window::FiveHour, &reading(40.0, 40.0), t(41.0));
         let values: Vec<f64> = got.iter().map(|p| p.percent).collect();
         assert_eq!(values, [20.0, 30.0, 40.0]);
+    }
+
+    #[test]
+    fn a_window_fills_on_when_signals_vanish() {
+        let history: Vec<Signal> = line(30.0, &[0.0, 5.0, 10.0, 15.0])
+            .iter()
+            .map(|p| Signal {
+                at: p.at,
+                source: Source::StatusLine,
+                window: Some(Window::FiveHour),
+                percent: Some(p.percent),
+                resets_at: Some(t(300.0)),
+                hit: false,
+                session: None,
+            })
+            .collect();
+        let last = reading(20.0, 30.0);
+        for (minute, percent) in [(20.0, 30.0), (50.0, 45.0), (110.0, 75.0)] {
+            let points = points(&history, &Window::FiveHour, &last, t(minute));
+            let f = forecast(&points, &last, t(minute)).unwrap();
+            assert!((f.now - percent).abs() < 3.0, "minute {minute}: {f:?}");
+        }
     }
 
     proptest! {

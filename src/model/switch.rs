@@ -9,14 +9,26 @@ use super::name::AccountName;
 use super::observe::words;
 use super::quota::Window;
 
+/// Up to so many percent a window still has something in it. What is beyond is eaten up by the move
+/// itself, since each session reads its conversation again; a hundredth of a week is much more.
+#[must_use]
+pub fn nearly_full(window: &Window) -> f64 {
+    match window {
+        Window::FiveHour => 97.0,
+        Window::SevenDay | Window::Model(_) => 99.0,
+    }
+}
+
 /// The rules of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Policy {
-    /// A target must be so many points below its threshold.
+    /// A target must be so many points below its threshold, or have so many more than the account
+    /// that is left. Where sessions would stand still otherwise, any with something left will do.
     pub hysteresis: f64,
     /// No second switch within this time, unless a limit was hit.
     pub cooldown: SignedDuration,
-    /// No more switches than this in an hour, whatever happens.
+    /// No more switches than this in an hour; twice as many for sessions that stand still, since an
+    /// account that has hit its limit is not gone back to.
     pub max_per_hour: usize,
     /// A crossing that is expected within this time counts as one: until the next look, and until
     /// the sessions are moved.
@@ -134,6 +146,9 @@ pub struct Assessment {
     pub headroom: Option<f64>,
     /// Why it is not a target, or nothing if it is one.
     pub reasons: Vec<String>,
+    /// Whether all that speaks against it is how full it is, and something is left: then it is still
+    /// better than standing still, and than one that is fuller.
+    pub spare: bool,
     /// Its place among the targets, from 1.
     pub rank: Option<usize>,
 }
@@ -182,11 +197,46 @@ pub fn decide(
             let best = targets.first().map(|n| &accounts[*n]);
             match trigger(now, current, accounts, best, memory, policy, weak) {
                 None => Verdict::Stay { why: standing(now, current) },
-                Some((trigger, why)) => verdict(now, accounts, best, trigger, why, memory, policy),
+                Some((trigger, why)) => {
+                    let spare = accounts.iter().zip(&assessments).filter(|(_, a)| a.spare).map(|(a, _)| a);
+                    // What is left of the plans comes before money.
+                    let best = match best.filter(|b| !b.costs_money()) {
+                        None => roomiest(now, current, spare, &trigger, policy).or(best),
+                        good => good,
+                    };
+                    verdict(now, accounts, best, trigger, why, memory, policy)
+                }
             }
         }
     };
     Decision { verdict, assessments }
+}
+
+/// Where no account has room to spare: the one with the most left. Sessions that stand still already
+/// take any. Others only move to one that is better by the margin, or they would be back soon; or from
+/// one that is as good as full to one that is not, which never leads back.
+fn roomiest<'a>(
+    now: Timestamp,
+    current: &AccountView,
+    spare: impl Iterator<Item = &'a AccountView>,
+    trigger: &Trigger,
+    policy: &Policy,
+) -> Option<&'a AccountView> {
+    let left = |a: &AccountView| room(now, a).unwrap_or(f64::MIN);
+    let best = spare.max_by(|a, b| left(a).total_cmp(&left(b)).then_with(|| b.name.cmp(&a.name)))?;
+    let here = headroom(current, now).map_or(0.0, |(left, ..)| left);
+    let ends = left_over(now, current).is_some_and(|l| l <= 0.0) && left_over(now, best).is_some_and(|l| l >= 2.0);
+    (trigger.is_urgent() || ends || left(best) >= here + policy.hysteresis).then_some(best)
+}
+
+/// What is left of an account on which nothing runs: as it was read, since nothing burns on.
+fn room(now: Timestamp, account: &AccountView) -> Option<f64> {
+    account.alive(now).map(|(w, r)| account.thresholds.of(w) - r.percent).min_by(f64::total_cmp)
+}
+
+/// Points until the first of its windows is as good as full; negative beyond.
+fn left_over(now: Timestamp, account: &AccountView) -> Option<f64> {
+    account.alive(now).map(|(w, r)| nearly_full(w) - r.percent).min_by(f64::total_cmp)
 }
 
 fn standing(now: Timestamp, current: &AccountView) -> String {
@@ -263,7 +313,7 @@ fn fail_back(
     if !left_by_us || best.known(now) != Known::Fresh || !accounts.iter().any(|a| a.name == best.name) {
         return None;
     }
-    let room = headroom(best, now).map(|(left, ..)| left)?;
+    let room = room(now, best)?;
     // Going back for a moment only to leave again would cost each session its cache twice.
     (room >= policy.hysteresis * 3.0).then(|| {
         (Trigger::FailBack, format!("`{}` is preferred and has {room:.0} points of room again", best.name))
@@ -283,8 +333,8 @@ fn verdict(
     // A time in the future is of a clock that went back: it holds nothing up.
     let recent =
         |within: SignedDuration| memory.past.iter().filter(move |p| !ago(p).is_negative() && ago(p) < within);
-    if recent(SignedDuration::from_hours(1)).count() >= policy.max_per_hour {
-        let cap = policy.max_per_hour;
+    let cap = if trigger.is_urgent() { policy.max_per_hour.saturating_mul(2) } else { policy.max_per_hour };
+    if recent(SignedDuration::from_hours(1)).count() >= cap {
         return Verdict::Held { why: format!("{why}; {cap} switches in the last hour are enough") };
     }
     if let Some(last) = recent(policy.cooldown).next_back()
@@ -298,10 +348,16 @@ fn verdict(
         // Below its limit the active account is still better than none.
         None if !trigger.is_urgent() => Verdict::Held { why: format!("{why}; no other account has room") },
         None => {
-            let until = accounts.iter().filter(|a| !a.disabled).filter_map(|a| a.limited_until(now)).min();
+            let until = accounts.iter().filter(|a| !a.disabled).filter_map(|a| full_until(now, a)).min();
             Verdict::Exhausted { until, why }
         }
     }
+}
+
+/// When an account that is full has something left again; `None` if that is not known.
+fn full_until(now: Timestamp, account: &AccountView) -> Option<Timestamp> {
+    let full = || account.alive(now).filter(|(w, r)| r.percent > nearly_full(w)).map(|(_, r)| r.resets_at).max();
+    account.limited_until(now).or_else(full)
 }
 
 /// Why an account is no target.
@@ -312,15 +368,15 @@ fn assess(now: Timestamp, account: &AccountView, active: &AccountName, policy: &
         reasons.push("it is the active one".to_owned());
     }
     reasons.extend(account.obstacles(now));
-    for (window, reading) in account.alive(now) {
-        let threshold = account.thresholds.of(window);
-        if reading.percent > threshold - policy.hysteresis {
-            let most = threshold - policy.hysteresis;
-            reasons.push(format!("{window} at {:.0} %, a target has at most {most:.0} %", reading.percent));
-        }
-    }
     if account.costs_money() && policy.money == MoneyPolicy::Never {
         reasons.push("it costs money beyond a plan".to_owned());
+    }
+    let spare = reasons.is_empty() && left_over(now, account).is_none_or(|left| left >= 0.0);
+    for (window, reading) in account.alive(now) {
+        let most = account.thresholds.of(window) - policy.hysteresis;
+        if reading.percent > most {
+            reasons.push(format!("{window} at {:.0} %, a target has at most {most:.0} %", reading.percent));
+        }
     }
     // Left because it was full: its next window must have been seen, or some time have passed.
     if let Some(left) = account.left
@@ -332,12 +388,14 @@ fn assess(now: Timestamp, account: &AccountView, active: &AccountName, policy: &
             reasons.push(format!("left {} ago because it was full", words(age)));
         }
     }
+    let spare = spare && !reasons.is_empty();
     Assessment {
         account: account.name.clone(),
         active: is_active,
         known: account.known(now),
-        headroom: headroom(account, now).map(|(left, ..)| left),
+        headroom: if is_active { headroom(account, now).map(|(left, ..)| left) } else { room(now, account) },
         reasons,
+        spare,
         rank: None,
     }
 }
@@ -352,10 +410,10 @@ fn order(now: Timestamp, a: &AccountView, b: &AccountView) -> std::cmp::Ordering
             // Half a day more or less decides nothing.
             .map_or(i64::MAX, |(_, r)| r.resets_at.duration_since(now).as_hours() / 12)
     };
-    let room = |x: &AccountView| headroom(x, now).map_or(f64::MIN, |(left, ..)| left);
+    let left = |x: &AccountView| room(now, x).unwrap_or(f64::MIN);
     (a.costs_money(), unknown(a), a.priority, week(a))
         .cmp(&(b.costs_money(), unknown(b), b.priority, week(b)))
-        .then(room(b).total_cmp(&room(a)))
+        .then(left(b).total_cmp(&left(a)))
         .then_with(|| a.name.cmp(&b.name))
 }
 
@@ -521,8 +579,9 @@ mod tests {
         assert_eq!(order(&[costly.clone(), b]).as_deref(), Some("b"));
         assert_eq!(order(&[costly]), None, "money is never spent unasked");
         // A target has room to spare, or it would be left again at once.
-        assert_eq!(order(&[account("h", 2, 76.0, 10.0)]), None);
-        assert_eq!(order(&[account("h", 2, 75.0, 10.0)]).as_deref(), Some("h"));
+        let over = |other: AccountView| verdict_of(&[account("a", 1, 85.0, 10.0), other]);
+        assert_eq!(goes_to(&over(account("h", 2, 76.0, 10.0))), None);
+        assert_eq!(goes_to(&over(account("h", 2, 75.0, 10.0))), Some("h"));
     }
 
     #[test]
@@ -536,8 +595,10 @@ mod tests {
         let mut limited = accounts.clone();
         limited[0].limits = BTreeMap::from([hit(Window::FiveHour, 60)]);
         assert!(goes_to(&decided(&limited, &memory(vec![past(-3, "b", "a", false)]), &[]).verdict).is_some());
-        let many: Vec<Past> = (0..4).map(|n| past(-50 + n, "b", "a", false)).collect();
-        assert!(matches!(decided(&limited, &memory(many), &[]).verdict, Verdict::Held { .. }));
+        let many = |count: i64| memory((0..count).map(|n| past(-50 + n, "b", "a", false)).collect());
+        assert!(matches!(decided(&accounts, &many(4), &[]).verdict, Verdict::Held { .. }));
+        assert_eq!(goes_to(&decided(&limited, &many(7), &[]).verdict), Some("b"), "better than to stand still");
+        assert!(matches!(decided(&limited, &many(8), &[]).verdict, Verdict::Held { .. }));
         // A clock that went back by a day holds nothing up.
         let ahead = memory(vec![past(24 * 60, "b", "a", false)]);
         assert!(goes_to(&decided(&accounts, &ahead, &[]).verdict).is_some());
@@ -568,6 +629,77 @@ mod tests {
         // Below its limit the active account goes on, even above its threshold.
         accounts[0].limits.clear();
         assert!(matches!(verdict_of(&accounts), Verdict::Held { .. }));
+    }
+
+    #[test]
+    fn sessions_that_stand_still_take_any_account_with_something_left() {
+        let mut full = account("a", 1, 100.0, 10.0);
+        full.limits = BTreeMap::from([hit(Window::FiveHour, 60)]);
+        let to = |others: &[AccountView]| {
+            let all: Vec<AccountView> = std::iter::once(full.clone()).chain(others.iter().cloned()).collect();
+            goes_to(&verdict_of(&all)).map(str::to_owned)
+        };
+        // Within the margin, or above the threshold: the one with the most left.
+        assert_eq!(to(&[account("b", 2, 80.0, 10.0)]).as_deref(), Some("b"));
+        assert_eq!(to(&[account("b", 1, 96.0, 10.0), account("c", 2, 92.0, 10.0)]).as_deref(), Some("c"));
+        // A hundredth of a week is hours, a hundredth of five hours is nothing.
+        assert_eq!(to(&[account("b", 2, 10.0, 99.0)]).as_deref(), Some("b"));
+        assert_eq!(to(&[account("b", 2, 98.0, 10.0)]), None);
+        assert_eq!(to(&[account("b", 2, 80.0, 10.0), account("c", 3, 70.0, 10.0)]).as_deref(), Some("c"));
+        // How full it is may be overlooked, nothing else.
+        let mut out = account("b", 2, 80.0, 10.0);
+        out.login = Login::Ended;
+        assert_eq!(to(&[out]), None);
+        let mut limited = account("b", 2, 80.0, 10.0);
+        limited.limits = BTreeMap::from([hit(Window::SevenDay, 900)]);
+        assert_eq!(to(&[limited]), None);
+        let all = [full.clone(), account("b", 2, 98.0, 10.0)];
+        assert!(matches!(verdict_of(&all), Verdict::Exhausted { until: Some(u), .. } if u == t(60)));
+    }
+
+    #[test]
+    fn what_is_left_of_a_plan_comes_before_money() {
+        let mut full = account("a", 1, 100.0, 10.0);
+        full.limits = BTreeMap::from([hit(Window::FiveHour, 60)]);
+        let mut costly = account("b", 1, 1.0, 1.0);
+        costly.spends_money = Some(true);
+        let policy = Policy { money: MoneyPolicy::Last, ..POLICY };
+        let to = |accounts: &[AccountView]| {
+            let d = decide(t(0), accounts, &name("a"), &Memory::default(), &policy, &[]);
+            goes_to(&d.verdict).map(str::to_owned)
+        };
+        assert_eq!(to(&[full.clone(), costly.clone(), account("c", 2, 90.0, 10.0)]).as_deref(), Some("c"));
+        assert_eq!(to(&[full, costly]).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn without_room_anywhere_it_moves_only_to_what_is_clearly_better() {
+        let pair = |five_a: f64, five_b: f64| [account("a", 1, five_a, 10.0), account("b", 2, five_b, 10.0)];
+        assert!(matches!(verdict_of(&pair(85.0, 80.0)), Verdict::Held { .. }));
+        assert_eq!(goes_to(&verdict_of(&pair(90.0, 80.0))), Some("b"), "better by the margin");
+        assert!(matches!(verdict_of(&pair(96.0, 90.0)), Verdict::Held { .. }));
+        assert_eq!(goes_to(&verdict_of(&pair(97.0, 90.0))), Some("b"), "as good as full");
+        assert!(matches!(verdict_of(&pair(97.0, 96.0)), Verdict::Held { .. }));
+        // And from there never straight back.
+        for five_b in 0..=100 {
+            for five_a in 0..=100 {
+                let there = pair(f64::from(five_a), f64::from(five_b));
+                if goes_to(&verdict_of(&there)).is_some() {
+                    let back = decide(t(0), &there, &name("b"), &Memory::default(), &POLICY, &[]).verdict;
+                    assert!(goes_to(&back).is_none(), "{five_a} {five_b}: {back:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_on_which_nothing_runs_does_not_fill_on() {
+        let mut left = account("b", 2, 30.0, 10.0);
+        left.forecasts =
+            BTreeMap::from([(Window::FiveHour, Forecast { rate: 60.0, spread: 5.0, now: 84.0, points: 9 })]);
+        let d =
+            decided(&[account("a", 1, 86.0, 10.0), left, account("c", 2, 40.0, 10.0)], &Memory::default(), &[]);
+        assert_eq!((goes_to(&d.verdict), d.assessments[1].headroom), (Some("b"), Some(55.0)));
     }
 
     #[test]
