@@ -75,6 +75,7 @@ pub enum Command {
     Event(commands::event::Args),
     Explain(commands::explain::Args),
     Launch(commands::launch::Args),
+    Log(commands::log::Args),
     QuotaCheck(commands::quota_check::Args),
     Status(commands::status::Args),
     #[command(hide = true)]

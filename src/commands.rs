@@ -5,6 +5,7 @@ pub mod dispatch;
 pub mod event;
 pub mod explain;
 pub mod launch;
+pub mod log;
 pub mod quota_check;
 pub mod status;
 pub mod statusline;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),
         Command::Launch(args) => launch::run(&env()?, args),
+        Command::Log(args) => log::run(&env()?, args),
         Command::QuotaCheck(args) => quota_check::run(&env()?, args),
         Command::Status(args) => status::run(&env()?, args),
         Command::Statusline(args) => statusline::run(&cli.global, args),

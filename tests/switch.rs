@@ -2,6 +2,7 @@
 
 use crate::common::{SOON, World, until};
 use serde_json::{Value, json};
+use std::process::Stdio;
 
 /// Seconds since the epoch, so many minutes from now.
 fn in_minutes(minutes: i64) -> i64 {
@@ -69,10 +70,10 @@ fn a_limit_in_the_middle_of_a_task_moves_the_session_with_its_conversation() {
 #[test]
 fn a_threshold_moves_sessions_before_any_of_them_meets_the_limit() {
     let w = World::with_accounts();
-    used(&w, "acct", 90);
+    used(&w, "acct", 92);
     w.task("warm", "[[say:up]]");
     w.drive("warm", |w| w.place("warm") == "done md");
-    until("told", SOON, || w.read("state/events/p-0.statusline.json").contains("90"));
+    until("told", SOON, || w.read("state/events/p-0.statusline.json").contains("92"));
     assert!(
         w.path("state/kick/quota").exists() || account_of(&w, "p-0") == "spare",
         "the status line asked for a look"
@@ -301,7 +302,8 @@ fn a_switch_killed_at_two_hundred_random_moments() {
                         (4, _) => &["quota-check"],
                         _ => &switch,
                     };
-                    let mut child = w.command(command, &[]).spawn().unwrap();
+                    let mut child =
+                        w.command(command, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
                     std::thread::sleep(std::time::Duration::from_millis(next(1200)));
                     child.kill().unwrap();
                     child.wait().unwrap();

@@ -179,11 +179,9 @@ fn switch(
     wish: Wish,
     report: &mut Report,
 ) -> Result<Exit> {
-    let mut ranked: Vec<_> = decision.assessments.iter().filter_map(|a| Some((a.rank?, &a.account))).collect();
-    ranked.sort();
-    let first = (0, &wish.to);
-    let others = ranked.iter().copied().filter(|(_, name)| **name != wish.to);
-    for (_, name) in std::iter::once(first).chain(others) {
+    let others = decision.candidates();
+    let others = others.iter().copied().filter(|name| **name != wish.to);
+    for name in std::iter::once(&wish.to).chain(others) {
         let Some(account) = env.config.account(name) else { continue };
         if let Err(e) = act::check(env, account, &wish.sessions) {
             report.actions.push(Item::error(name, "cannot take the sessions", &e));

@@ -4,6 +4,9 @@ use anstyle::Style;
 use anyhow::Result;
 use serde::Serialize;
 
+mod accounts;
+
+use self::accounts::Accounts;
 use super::dispatch;
 use crate::act::look::{self, Scene};
 use crate::env::{Env, local, short};
@@ -58,30 +61,22 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     needs_of_sessions(env, &records, &mut needs);
     needs_of_queues(&queues, &records, &now.broken, &plan, &mut needs);
     needs_of_runs(env, &records, &queues, &mut needs);
-    let account = match env.store.account(&env.active()) {
-        Ok(account) => account,
-        Err(e) => {
-            let hint = crate::error::hints_of(&e).first().map(|h| (*h).to_owned());
-            let subject = format!("account {}", env.active());
-            needs.push(Need { subject, what: crate::error::messages_of(&e).join(": "), hint });
-            None
-        }
-    };
-    if let Some(account) = &account
-        && account.failed_launches > 0
-    {
-        let what = format!("{} launches failed: {}", account.failed_launches, account.reason);
-        needs.push(Need { subject: format!("account {}", account.name), what, hint: None });
-    }
+    let accounts = Accounts::of(env, &records, &mut needs);
     if env.out.json {
-        env.out.object(&json(env, &records, &queues, &projects, &needs, &plan));
+        let mut value = json(env, &records, &queues, &projects, &needs, &plan);
+        accounts.add_json(env, &mut value);
+        env.out.object(&value);
     } else if env.out.quiet {
         env.out.text(&needs.len().to_string());
     } else {
-        env.out.text(&text(env, &records, &queues, &projects, &needs, &plan));
+        let text = text(env, &records, &queues, &projects, &needs, &plan);
+        env.out.text(&text.replace(ACCOUNTS, &accounts.text(env)));
     }
     Ok(Exit::Done)
 }
+
+/// Where the accounts stand in the text.
+const ACCOUNTS: &str = "\u{1}accounts\u{1}";
 
 /// The records with a fresh look, not written back.
 fn fresh(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Vec<SessionRecord> {
@@ -122,6 +117,9 @@ fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>
         if needs_person {
             let what = format!("{}: {why}", r.note.state);
             needs.push(Need { subject: r.name.to_string(), what, hint });
+        } else if let Some(moving) = &r.to_move {
+            let what = format!("still on the account that the others have left: {}", moving.why);
+            needs.push(Need { subject: r.name.to_string(), what, hint: attach(&r.name) });
         } else if let Some(why) = r.held(env.now) {
             let what = format!("left alone: {why}");
             needs.push(Need { subject: r.name.to_string(), what, hint: attach(&r.name) });
@@ -294,7 +292,10 @@ fn text(
     }
     let running = running(records);
     let max = env.config.pool.max;
-    out.push_str(&format!("pool: {running} of {max} sessions run, new ones on account `{}`\n\n", env.active()));
+    out.push_str(&format!(
+        "pool: {running} of {max} sessions run, new ones on account `{}`\n\n{ACCOUNTS}",
+        env.active()
+    ));
     let mut rows = vec![["PROJECT", "WAITING", "CLAIMED", "DONE", "FAILED"].map(str::to_owned).to_vec()];
     let mut quiet = 0;
     for (q, p) in queues.iter().zip(projects) {

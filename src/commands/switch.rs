@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 
 use crate::act::gather::{self, Found, How};
 use crate::act::switch::{self as act, Wish};
-use crate::env::Env;
+use crate::env::{Env, local};
 use crate::error::{Exit, Mark};
 use crate::model::front_matter;
 use crate::model::journal::{Journal, Stage};
@@ -87,7 +87,8 @@ pub fn resume(env: &Env, tmux: &Tmux) -> Result<Option<Vec<Item>>> {
         return Ok(None);
     }
     let Some(journal) = env.store.journal()? else { return Ok(None) };
-    env.out.note(&format!("carrying on the switch to `{}` of {}", journal.to, journal.begun));
+    let begun = local(journal.begun, &env.zone);
+    env.out.note(&format!("carrying on the switch to `{}` of {begun}", journal.to));
     let mut report = Report::default();
     tell(&act::carry_on(env, tmux, journal)?, &mut report);
     report.actions.extend(report.waiting);
@@ -149,9 +150,8 @@ fn target(env: &Env, args: &Args, found: &Found, from: &AccountName) -> Result<A
     }
     let decision =
         decide(env.now, &found.views(), from, &env.store.memory()?, &env.config.quota.policy, &found.weak);
-    let best = decision.assessments.iter().find(|a| a.rank == Some(1));
-    best.map(|a| a.account.clone())
-        .ok_or_else(|| anyhow!("no other account can take the sessions of `{from}`"))
+    let best = decision.candidates().first().copied().cloned();
+    best.ok_or_else(|| anyhow!("no other account can take the sessions of `{from}`"))
         .hint("`claude-failover quota-check --explain` tells why; `--to` chooses one above its threshold")
         .exit(Exit::No)
 }

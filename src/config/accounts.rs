@@ -87,7 +87,7 @@ fn thresholds(n: usize, account: &RawAccount, raw: &Raw, f: &mut Faults) -> Thre
     };
     let q = &raw.quota;
     Thresholds {
-        five_hour: of("window_5h_threshold", account.window_5h_threshold, q.window_5h_threshold, 0.85),
+        five_hour: of("window_5h_threshold", account.window_5h_threshold, q.window_5h_threshold, 0.9),
         seven_day: of("window_week_threshold", account.window_week_threshold, q.window_week_threshold, 0.95),
         model: of("model_threshold", account.model_threshold, q.model_threshold, 0.95),
     }
@@ -103,7 +103,7 @@ pub(super) fn quota(raw: &Raw, f: &mut Faults) -> Quota {
     ] {
         f.fraction(&format!("quota.{key}"), value);
     }
-    let max_per_hour = q.max_switches_per_hour.unwrap_or(6);
+    let max_per_hour = q.max_switches_per_hour.unwrap_or(4);
     if max_per_hour == 0 {
         f.hinted("quota.max_switches_per_hour", "must be at least 1", "`auto_switch: false` switches never");
     }

@@ -162,6 +162,28 @@ pub struct Decision {
     pub assessments: Vec<Assessment>,
 }
 
+impl Decision {
+    /// Where sessions could go, best first: the choice itself, accounts with room, and those that still
+    /// have something left.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<&AccountName> {
+        let mut found: Vec<&AccountName> = Vec::new();
+        if let Verdict::Switch { to, .. } = &self.verdict {
+            found.push(to);
+        }
+        let mut ranked: Vec<_> = self.assessments.iter().filter_map(|a| Some((a.rank?, &a.account))).collect();
+        ranked.sort();
+        let mut spare: Vec<&Assessment> = self.assessments.iter().filter(|a| a.spare).collect();
+        spare.sort_by(|a, b| b.headroom.unwrap_or(f64::MIN).total_cmp(&a.headroom.unwrap_or(f64::MIN)));
+        for name in ranked.into_iter().map(|(_, name)| name).chain(spare.into_iter().map(|a| &a.account)) {
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        found
+    }
+}
+
 /// The fullest window against its threshold: points left, the window, the value that was used.
 #[must_use]
 pub fn headroom(account: &AccountView, now: Timestamp) -> Option<(f64, Window, f64)> {

@@ -310,6 +310,30 @@ impl Store {
         entries.flatten().map(take).collect()
     }
 
+    /// The newest lines of the log that are wanted, oldest first.
+    #[must_use]
+    pub fn log(&self, most: usize, wanted: impl Fn(&serde_json::Value) -> bool) -> Vec<serde_json::Value> {
+        let mut days: Vec<PathBuf> = std::fs::read_dir(self.root.join("log"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
+            .collect();
+        days.sort();
+        let mut found = Vec::new();
+        for day in days.iter().rev() {
+            let text = std::fs::read(day).unwrap_or_default();
+            let lines = text.split(|b| *b == b'\n').rev().filter_map(|line| serde_json::from_slice(line).ok());
+            found.extend(lines.filter(|line| wanted(line)).take(most - found.len()));
+            if found.len() >= most {
+                break;
+            }
+        }
+        found.reverse();
+        found
+    }
+
     /// Notes what was changed and why: evidence for `log`, never the only record.
     pub fn note(&self, now: jiff::Timestamp, entry: &LogEntry<'_>) {
         let path = self.root.join("log").join(format!("{}.jsonl", now.strftime("%Y-%m-%d")));

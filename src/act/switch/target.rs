@@ -70,9 +70,7 @@ pub fn next(env: &Env, journal: &Journal) -> Result<Option<AccountName>> {
     let views: Vec<_> = found.views().into_iter().filter(|v| !is_out(&v.name)).collect();
     let memory = env.store.memory()?;
     let decision = decide(env.now, &views, &journal.from, &memory, &env.config.quota.policy, &[]);
-    let mut ranked: Vec<_> = decision.assessments.iter().filter_map(|a| Some((a.rank?, &a.account))).collect();
-    ranked.sort();
-    for (_, name) in ranked {
+    for name in decision.candidates() {
         let Some(account) = env.config.account(name) else { continue };
         let moved = |r: &&SessionRecord| journal.moves.iter().any(|m| m.session == r.name);
         let moved: Vec<SessionRecord> = sessions.records.iter().filter(moved).cloned().collect();
