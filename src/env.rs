@@ -1,11 +1,12 @@
 //! What a command runs in: the time, the configuration, the state, the output. Built once.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use jiff::{Timestamp, tz::TimeZone};
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, LoadInputs};
-use crate::model::name::AccountName;
+use crate::error::Mark;
+use crate::model::name::{AccountName, SessionName};
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::paths::{self, Roots};
@@ -94,6 +95,20 @@ impl Env {
     #[must_use]
     pub fn pool(&self, record: &SessionRecord) -> Option<PoolSession> {
         PoolSession::of(record, self.config.dedicated(&record.name).is_some())
+    }
+
+    /// Nobody starts or ends the client of a session that a switch holds.
+    ///
+    /// # Errors
+    /// If one does.
+    pub fn not_being_moved(&self, session: &SessionName) -> Result<()> {
+        match self.store.journal() {
+            Ok(Some(journal)) if journal.holds(session) => {
+                Err(anyhow!("session `{session}` is being moved to account `{}`", journal.to))
+                    .hint("`claude-failover watch` carries an interrupted switch on")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The account on which new sessions start: where the last switch went, unless the configuration

@@ -17,6 +17,7 @@ pub mod observe;
 pub mod queue;
 pub mod quota;
 pub mod report;
+pub mod screen;
 pub mod session;
 pub mod signals;
 pub mod switch;

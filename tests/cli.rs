@@ -17,6 +17,7 @@ mod flow;
 mod help;
 mod ownership;
 mod real_client;
+mod real_switch;
 mod scripts;
 mod switch;
 mod tasks;

@@ -306,10 +306,7 @@ pub fn note_launch(env: &Env, account: &AccountName, failed: Option<(&str, &Task
             record.failed_task = None;
         }
         Some((why, task)) => {
-            let pause = PAUSES[(record.failed_launches as usize).min(PAUSES.len() - 1)];
-            record.failed_launches += 1;
-            record.not_before = clock::now().checked_add(SignedDuration::from_secs(pause)).ok();
-            record.reason = why.to_owned();
+            count_failure(&mut record, why);
             record.failed_task = Some(task.clone());
         }
     }
@@ -317,6 +314,14 @@ pub fn note_launch(env: &Env, account: &AccountName, failed: Option<(&str, &Task
         locked.write_account(&record)?;
     }
     Ok(())
+}
+
+/// Counts a launch that failed: the account rests for a while, longer each time.
+pub fn count_failure(record: &mut AccountRecord, why: &str) {
+    let pause = PAUSES[(record.failed_launches as usize).min(PAUSES.len() - 1)];
+    record.failed_launches += 1;
+    record.not_before = clock::now().checked_add(SignedDuration::from_secs(pause)).ok();
+    why.clone_into(&mut record.reason);
 }
 
 /// Until when an account rests after launches that failed, and why.
@@ -333,6 +338,10 @@ pub fn pause_of(record: &AccountRecord, now: Timestamp) -> Option<(Timestamp, St
 fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<Item>> {
     let Some(record) = &env.store.session(held.name())? else { return Ok(None) };
     let Some(lease) = record.lease.as_ref().filter(|l| l.phase == Phase::Claimed) else { return Ok(None) };
+    // A switch moves it, with its task, and this run does not know where to.
+    if env.store.is_switching() {
+        return Ok(None);
+    }
     if env.pool(record).is_none() {
         // The configuration has made it the operator's own since.
         end::give_back(env, record, lease, "the session is a dedicated one now")?;
@@ -355,7 +364,9 @@ fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<It
     .flatten()
     .and_then(|text| crate::model::front_matter::parse(&text, &lease.task.project, &lease.task.id, &env.zone).ok())
     .unwrap_or_default();
-    let can_type = record.client.is_some() && record.cwd.as_deref() == Some(&*lease.project_path);
+    let active = env.active();
+    let in_place = record.cwd.as_deref() == Some(&*lease.project_path) && record.account.as_ref() == Some(&active);
+    let can_type = record.client.is_some() && in_place;
     let how = match (can_type, record.client.is_some()) {
         (true, _) => How::Type,
         (false, true) => How::Replace,
@@ -367,7 +378,7 @@ fn resume_unsent(env: &Env, tmux: &Tmux, held: &SessionLock) -> Result<Option<It
         project_path: lease.project_path.clone(),
         session: record.name.clone(),
         how,
-        account: env.active(),
+        account: active,
         model: header.model.clone().or_else(|| client.model.clone()),
         priority: header.priority,
         max_attempts: lease.max_attempts,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::launch::{self, Spec};
 use super::look::{self, PERSON_TYPES};
 use crate::env::Env;
-use crate::model::delivery::{blocking_screen, composer, is_ours, line};
+use crate::model::delivery::{blocking_screen, is_ours, line};
 use crate::model::event::{ClientFile, ClientStatus, Digest};
 use crate::model::name::SessionName;
 use crate::model::session::{Lease, Phase, PoolSession, SessionRecord, State, StateNote};
@@ -185,7 +185,7 @@ pub fn type_in(
         // Only while the line stands there and the client still idles: an Enter too many would answer
         // whatever dialog the turn has opened meanwhile.
         let stands = || {
-            let text = tmux.capture(pane.id()).ok().and_then(|screen| composer(&screen));
+            let text = tmux.composer(pane.id()).ok().flatten();
             client.is_idle() && text.is_some_and(|text| is_ours(&text, &lease))
         };
         if again > 0 && stands() && tmux.press(&pane, Key::Enter).is_err() {
@@ -312,7 +312,7 @@ pub fn free_pane(
     if !client.settles() {
         return Ok(Err("the client did not stay idle".to_owned()));
     }
-    match composer(&tmux.capture(&pane.id)?) {
+    match tmux.composer(&pane.id)? {
         Some(text) if !text.is_empty() => Ok(Err("a draft stands in its composer".to_owned())),
         _ => Ok(Ok((target, client))),
     }

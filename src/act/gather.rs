@@ -41,8 +41,8 @@ pub struct Known {
 pub struct Found {
     /// In the order of the configuration.
     pub accounts: Vec<Known>,
-    /// Limits that only a screen shows, each in words that tell it from another.
-    pub weak: Vec<String>,
+    /// Limits that only a screen shows: the account of the session, and words that tell it from another.
+    pub weak: Vec<(AccountName, String)>,
     /// Accounts whose record cannot be used, and why.
     pub broken: Vec<(AccountName, anyhow::Error)>,
 }
@@ -52,6 +52,12 @@ impl Found {
     #[must_use]
     pub fn views(&self) -> Vec<AccountView> {
         self.accounts.iter().map(|a| a.view.clone()).collect()
+    }
+
+    /// Limits of an account that only screens show.
+    #[must_use]
+    pub fn weak_of(&self, account: &AccountName) -> Vec<String> {
+        self.weak.iter().filter(|(of, _)| of == account).map(|(_, what)| what.clone()).collect()
     }
 
     /// One account.
@@ -75,23 +81,36 @@ pub struct How {
 /// # Errors
 /// If what was found cannot be stored.
 pub fn all(env: &Env, sessions: &Sessions, how: How) -> Result<Found> {
+    // Not when the command began: it may have moved sessions for minutes since.
+    let now = clock::now();
     let records = folded(env, sessions);
-    let mut found = Found { weak: screens(env, &records), ..Found::default() };
+    let mut found = Found { weak: screens(env, &records, now), ..Found::default() };
     let mut seen = Vec::new();
     for account in &env.config.accounts {
-        match env.store.account(&account.name) {
-            Ok(record) => seen.push((account, record, login::look(account, env.now))),
-            Err(e) => found.broken.push((account.name.clone(), e)),
-        }
+        let record = env.store.account(&account.name);
+        seen.push((account, record, login::look(account, now)));
     }
-    let endpoint = if how.store { ask_all(env, &seen, &records)? } else { BTreeMap::new() };
+    let endpoint = if how.store { ask_all(env, &seen, &records, now)? } else { BTreeMap::new() };
     for (account, stored, login) in seen {
-        let told = told(env, account, stored.as_ref(), &login, &records, endpoint.get(&account.name));
-        let record = keep(env, account, stored, &told, &login, how.store)?;
-        let live = records.iter().any(|r| r.account.as_ref() == Some(&account.name) && r.client.is_some());
-        let history = if how.forecast_all || live { env.store.signals(&account.name) } else { Vec::new() };
-        let view = view(env, account, &record, &login, models(&records), &history);
-        let endpoint = endpoint.get(&account.name).map(|e| e.why.clone());
+        let name = &account.name;
+        let live = records.iter().any(|r| r.account.as_ref() == Some(name) && r.client.is_some());
+        let record = match stored {
+            Ok(stored) => {
+                let told = told(env, account, stored.as_ref(), &login, &records, endpoint.get(name));
+                keep(env, account, stored, &told, &login, how.store, now)?
+            }
+            // What cannot be read is no target, no reason to leave, and stays as it is.
+            Err(e) => {
+                found.broken.push((name.clone(), e));
+                let mut blank = AccountRecord::new(name.clone());
+                blank.not_before = now.checked_add(SignedDuration::from_mins(10)).ok();
+                "its record cannot be read".clone_into(&mut blank.reason);
+                blank
+            }
+        };
+        let history = if how.forecast_all || live { env.store.signals(name) } else { Vec::new() };
+        let view = view(account, &record, &login, models(&records), &history, now);
+        let endpoint = endpoint.get(name).map(|e| e.why.clone());
         found.accounts.push(Known { record, login, view, endpoint });
     }
     Ok(found)
@@ -149,7 +168,7 @@ impl Told {
             }
         }
         for (what, at) in &self.troubles {
-            record.trouble(*what, *at);
+            record.trouble(*what, *at, now);
         }
         for (began, model) in &self.good {
             record.good_turn(*began, model.as_deref());
@@ -205,8 +224,9 @@ fn of_session(
     }
     let failed = digest.failure.as_ref().filter(|f| own(f.seq));
     if let Some(failed) = failed {
-        match failure::read(failed, &record.name) {
-            failure::Failure::Limit(signal) => {
+        match failure::read(failed) {
+            failure::Failure::Limit(window) => {
+                let signal = failure::signal(failed, window, &record.name);
                 let known = match &signal.window {
                     Some(window) => stored.and_then(|s| s.limits.get(window)),
                     None => stored.and_then(|s| s.blind_limit.as_ref()),
@@ -274,11 +294,13 @@ fn from_cache(home: &Path) -> Vec<Signal> {
     serde_json::from_slice(&text).map(|value| cached::read(&value)).unwrap_or_default()
 }
 
-/// Sessions whose screen looks like a limit although nothing else says so: a reason to look closer.
-fn screens(env: &Env, records: &[SessionRecord]) -> Vec<String> {
+/// Sessions whose screen looks like a limit although nothing else says so: a reason to look closer. A
+/// client that has resumed a conversation shows old limits again: its screen says nothing.
+fn screens(env: &Env, records: &[SessionRecord], now: Timestamp) -> Vec<(AccountName, String)> {
     let odd: Vec<&SessionRecord> = records
         .iter()
         .filter(|r| looks_odd(r) && r.digest.failure.as_ref().is_none_or(|f| f.seq <= r.launch_mark))
+        .filter(|r| r.digest.start.as_ref().is_none_or(|s| s.seq <= r.launch_mark || s.what != "resume"))
         .collect();
     if odd.is_empty() {
         return Vec::new();
@@ -288,8 +310,8 @@ fn screens(env: &Env, records: &[SessionRecord]) -> Vec<String> {
     odd.iter()
         .filter_map(|r| {
             let pane_id = &snapshot.pane(&r.name, r.client.as_ref().map(|c| c.pid))?.id;
-            pane::read(&tmux.capture(pane_id).ok()?, env.now, &r.name)?;
-            Some(format!("the screen of `{}` shows a limit", r.name))
+            pane::read(&tmux.capture(pane_id).ok()?, now, &r.name)?;
+            Some((r.account.clone()?, format!("the screen of `{}` shows a limit", r.name)))
         })
         .collect()
 }
@@ -300,26 +322,32 @@ struct Asked {
     usage: Option<crate::model::signals::endpoint::Usage>,
 }
 
-type Seen<'a> = (&'a Account, Option<AccountRecord>, LoginSeen);
+type Seen<'a> = (&'a Account, Result<Option<AccountRecord>>, LoginSeen);
 
 /// Asks the endpoint for each account whose turn it is, all at once. The question is on disk before it
 /// is asked: a run that is killed has asked all the same.
-fn ask_all(env: &Env, seen: &[Seen<'_>], records: &[SessionRecord]) -> Result<BTreeMap<AccountName, Asked>> {
+fn ask_all(
+    env: &Env,
+    seen: &[Seen<'_>],
+    records: &[SessionRecord],
+    now: Timestamp,
+) -> Result<BTreeMap<AccountName, Asked>> {
     let mut answers = BTreeMap::new();
     if !env.config.quota.endpoint.enabled {
         return Ok(answers);
     }
     let mut due = Vec::new();
     for (account, record, login) in seen {
+        let Ok(record) = record else { continue };
         let blank = AccountRecord::new(account.name.clone());
-        let why = not_asked(env, account, record.as_ref().unwrap_or(&blank), login, records);
+        let why = not_asked(account, record.as_ref().unwrap_or(&blank), login, records, now);
         match why {
             Some(why) => drop(answers.insert(account.name.clone(), Asked { why, usage: None })),
             None => due.push((*account, login)),
         }
     }
     for (account, _) in &due {
-        env.store.lock()?.update_account(&account.name, |r| r.endpoint.asks(env.now))?;
+        env.store.lock()?.update_account(&account.name, |r| r.endpoint.asks(now))?;
     }
     let asked: Vec<_> = std::thread::scope(|scope| {
         let ask = |account: &Account| {
@@ -346,11 +374,11 @@ fn ask_all(env: &Env, seen: &[Seen<'_>], records: &[SessionRecord]) -> Result<BT
 
 /// Why the endpoint is not asked for an account now.
 fn not_asked(
-    env: &Env,
     account: &Account,
     record: &AccountRecord,
     login: &LoginSeen,
     records: &[SessionRecord],
+    now: Timestamp,
 ) -> Option<String> {
     if account.kind != crate::model::account::AccountKind::Subscription {
         return Some("this kind of account cannot ask".to_owned());
@@ -362,14 +390,14 @@ fn not_asked(
         return Some("its login may not ask, or the client has to refresh it first".to_owned());
     }
     let live = records.iter().any(|r| r.account.as_ref() == Some(&account.name) && r.client.is_some());
-    let view = view(env, account, record, login, models(records), &[]);
-    let interest = match view.limited_until(env.now) {
+    let view = view(account, record, login, models(records), &[], now);
+    let interest = match view.limited_until(now) {
         Some(_) => Interest::Exhausted,
         None if live => Interest::Active,
         None => Interest::Candidate,
     };
-    let age = view.alive(env.now).map(|(_, r)| r.age(env.now)).min();
-    record.endpoint.blocked(env.now, interest, age, login.changed, account.name.as_str())
+    let age = view.alive(now).map(|(_, r)| r.age(now)).min();
+    record.endpoint.blocked(now, interest, age, login.changed, account.name.as_str())
 }
 
 /// The record with what was told, written if that is asked for and it says something new.
@@ -380,16 +408,17 @@ fn keep(
     told: &Told,
     login: &LoginSeen,
     store: bool,
+    now: Timestamp,
 ) -> Result<AccountRecord> {
     let blank = AccountRecord::new(account.name.clone());
     let before = if store { env.store.account(&account.name)? } else { stored };
     let mut record = before.clone().unwrap_or_else(|| blank.clone());
-    let news = told.apply(&mut record, login, env.now);
+    let news = told.apply(&mut record, login, now);
     if store && record != before.unwrap_or(blank) {
         let mut locked = env.store.lock()?;
         // Afresh: a launch may have counted a failure meanwhile.
         record = locked.update_account(&account.name, |r| {
-            told.apply(r, login, env.now);
+            told.apply(r, login, now);
             r.clone()
         })?;
         locked.add_signals(&account.name, &news);
@@ -412,20 +441,20 @@ fn models(records: &[SessionRecord]) -> Vec<String> {
 /// An account as the decision sees it.
 #[must_use]
 pub fn view(
-    env: &Env,
     account: &Account,
     record: &AccountRecord,
     login: &LoginSeen,
     models: Vec<String>,
     history: &[Signal],
+    now: Timestamp,
 ) -> AccountView {
     let forecasts = record
         .readings
         .iter()
-        .filter(|(_, r)| r.is_alive(env.now))
+        .filter(|(_, r)| r.is_alive(now))
         .filter_map(|(window, reading)| {
-            let points = points(history, window, reading, env.now);
-            Some((window.clone(), forecast(&points, reading, env.now)?))
+            let points = points(history, window, reading, now);
+            Some((window.clone(), forecast(&points, reading, now)?))
         })
         .collect();
     AccountView {
@@ -441,7 +470,7 @@ pub fn view(
         blind_limit: record.blind_limit.clone(),
         trouble: record.trouble.as_ref().map(|t| (t.what, t.at)),
         spends_money: record.spends_money,
-        paused: super::assign::pause_of(record, env.now),
+        paused: super::assign::pause_of(record, now),
         left: record.left,
         models,
     }
@@ -452,10 +481,11 @@ pub fn view(
 /// # Errors
 /// If its record cannot be used.
 pub fn recorded(env: &Env, account: &Account, records: &[SessionRecord]) -> Result<Known> {
-    let login = login::look(account, env.now);
+    let now = clock::now();
+    let login = login::look(account, now);
     let mut record = env.store.account(&account.name)?.unwrap_or_else(|| AccountRecord::new(account.name.clone()));
-    record.prune(login.changed, env.now);
+    record.prune(login.changed, now);
     let history = env.store.signals(&account.name);
-    let view = view(env, account, &record, &login, models(records), &history);
+    let view = view(account, &record, &login, models(records), &history, now);
     Ok(Known { record, login, view, endpoint: None })
 }

@@ -72,7 +72,7 @@ pub fn start(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<
     }
     tmux.ensure_server().map_err(tmux_error)?;
     let record = env.store.session(&spec.session)?;
-    let old = tmux.snapshot().map_err(tmux_error)?.pane(&spec.session, None).cloned();
+    let old = settled_pane(tmux, &spec.session)?;
     if let Some(pane) = &old
         && !pane.dead
     {
@@ -117,6 +117,24 @@ pub fn start(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<
         ..LogEntry::default()
     });
     Ok(client)
+}
+
+/// The pane of a session. Where its client has just ended, tmux takes a moment to notice: until then it
+/// shows a pid that is nobody's.
+fn settled_pane(tmux: &Tmux, session: &SessionName) -> Result<Option<Pane>> {
+    let look = || tmux.snapshot().map(|s| s.pane(session, None).cloned());
+    let seen = look().map_err(tmux_error)?;
+    let is_settled = |pane: &Option<Pane>| pane.as_ref().is_none_or(|p| p.dead || ProcessId::of(p.pid).is_some());
+    if is_settled(&seen) {
+        return Ok(seen);
+    }
+    let settled = clock::wait_for(Duration::from_secs(5), Duration::from_millis(10), || {
+        look().map_or_else(|e| Some(Err(e)), |pane| is_settled(&pane).then_some(Ok(pane)))
+    });
+    match settled {
+        Some(pane) => pane.map_err(tmux_error),
+        None => bail!("what its client has left behind still holds the terminal of session `{session}`"),
+    }
 }
 
 /// Our own record of the intent, and the overlay that the client will find.

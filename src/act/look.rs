@@ -52,7 +52,14 @@ pub fn account_home(env: &Env, record: &SessionRecord) -> Option<PathBuf> {
 /// If that cannot be seen, which is not "there is none".
 pub fn transcript(env: &Env, record: &SessionRecord) -> Result<Option<PathBuf>> {
     let Some(conversation) = record.conversation.as_deref() else { return Ok(None) };
-    let Some(home) = account_home(env, record) else { anyhow::bail!("its account is not known") };
+    let Some(home) = account_home(env, record) else {
+        // The configuration does not have that account any more; the file may still be where it was told.
+        let told = record.digest.transcript.as_ref().map(PathBuf::from);
+        return match told.filter(|path| path.is_absolute() && path.is_file()) {
+            Some(path) => Ok(Some(path)),
+            None => anyhow::bail!("the account of session `{}` is not in the configuration", record.name),
+        };
+    };
     claude::transcript(&home, record.digest.transcript.as_deref(), conversation)
 }
 

@@ -8,14 +8,16 @@ mod target;
 pub use session::look_at;
 pub use target::{check, next};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use self::session::Came;
+use super::{assign, gather};
 use crate::env::Env;
 use crate::error::Mark;
+use crate::model::account_record::AccountRecord;
 use crate::model::journal::{JOURNAL_VERSION, Journal, Move, Noted, Stage};
 use crate::model::name::{AccountName, SessionName};
 use crate::model::session::{Kind, SessionRecord, State, ToMove};
@@ -103,6 +105,7 @@ pub fn begin(env: &Env, wish: &Wish) -> Result<Journal> {
         from: wish.from.clone(),
         to: wish.to.clone(),
         dead: Vec::new(),
+        back: false,
         activates: wish.activates,
         moves: sessions.iter().map(|r| Move::new(r.name.clone(), on(r), now)).collect(),
         ended: None,
@@ -152,6 +155,7 @@ pub fn carry_on(env: &Env, tmux: &Tmux, journal: Journal) -> Result<Journal> {
     let drain: Duration = env.config.switch.drain_timeout.try_into().unwrap_or_default();
     let mut told = HashSet::new();
     let mut waiting: HashSet<SessionName> = HashSet::new();
+    let begun = log.read(|j| j.begun);
     loop {
         let (to, urgent, all) =
             log.read(|j| (j.to.clone(), j.urgent, j.open().map(|m| m.session.clone()).collect::<Vec<_>>()));
@@ -166,10 +170,13 @@ pub fn carry_on(env: &Env, tmux: &Tmux, journal: Journal) -> Result<Journal> {
             continue;
         }
         // A first one shows whether the account works; then a few at once.
-        let proved = log.read(|j| j.moves.iter().any(|m| m.stage == Stage::Done && m.on.as_ref() == Some(&to)));
+        let proved =
+            log.read(|j| j.back || j.moves.iter().any(|m| m.stage == Stage::Done && m.on.as_ref() == Some(&to)));
         batch.truncate(if proved { env.config.switch.ramp as usize } else { 1 });
         let limit = if urgent { drain.min(URGENT_DRAIN) } else { drain };
-        let late = watch.elapsed() >= limit;
+        // Killed and carried on, it waits no longer in all than it would have.
+        let age: Duration = clock::now().duration_since(begun).try_into().unwrap_or_default();
+        let late = watch.elapsed().max(age) >= limit;
         let came: Vec<Result<Came>> = std::thread::scope(|scope| {
             let log = &log;
             let running: Vec<_> =
@@ -209,11 +216,14 @@ const URGENT_DRAIN: Duration = Duration::from_secs(3);
 /// The account that they go to does not work: on to the next one, or back.
 fn turn_elsewhere(env: &Env, log: &Log<'_>, why: &str) -> Result<()> {
     let journal = log.read(Clone::clone);
-    let (dead, back) = (journal.to.clone(), journal.from.clone());
-    if dead == back {
-        bail!("account `{back}` does not work: {why}");
-    }
+    let dead = journal.to.clone();
     let next = target::next(env, &journal)?;
+    // What nothing else speaks against would be tried again at the next look.
+    if let Some(account) = env.config.account(&dead)
+        && gather::recorded(env, account, &[]).is_ok_and(|k| k.view.obstacles(clock::now()).is_empty())
+    {
+        env.store.lock()?.update_account(&dead, |r| assign::count_failure(r, why))?;
+    }
     env.note(&LogEntry {
         command: "switch",
         what: "found that an account does not work",
@@ -221,72 +231,43 @@ fn turn_elsewhere(env: &Env, log: &Log<'_>, why: &str) -> Result<()> {
         account: Some(dead.as_str()),
         ..LogEntry::default()
     });
-    let now = clock::now();
-    log.write(|j| match next {
-        Some(next) => j.turn_to(&dead, why, &next, now),
-        None => {
-            j.turn_to(&dead, why, &back, now);
-            j.activates = false;
-            for m in j.moves.iter_mut().filter(|m| m.stage == Stage::Planned) {
-                (m.stage, m.since) = (Stage::Skipped, now);
-                m.why = format!("stays on `{}`: no other account works", m.from);
-            }
-        }
-    })
+    log.write(|j| j.turn_to(&dead, why, next.as_ref(), clock::now()))
 }
 
 /// The end of a switch: the active account, the links, the memory, the history. Each may be done twice.
+/// What cannot be noted is told, and keeps no later run from its work.
 fn finish(env: &Env, mut journal: Journal) -> Result<Journal> {
     let now = clock::now();
     journal.ended = Some(now);
-    let moved_on = journal.to != journal.from;
     for m in &journal.moves {
-        let to_move = (m.stage == Stage::Deferred).then(|| ToMove { why: m.why.clone(), since: now });
-        let mut locked = env.store.lock()?;
-        match env.store.session(&m.session) {
-            Ok(Some(record)) if record.to_move.is_some() != to_move.is_some() => {
-                locked.update_session(&m.session, |r| r.to_move = to_move)?;
-            }
-            _ => {}
+        if let Err(e) = remember_move(env, &journal, m) {
+            log::warn!("`{}`: {e:#}", m.session);
         }
     }
-    if moved_on && journal.activates {
+    let mut faults = Vec::new();
+    if journal.activates && journal.to != journal.from {
         let active = Active {
             version: MEMORY_VERSION,
             account: journal.to.clone(),
             configured: env.config.active_account.clone(),
             since: now,
         };
-        let mut locked = env.store.lock()?;
-        locked.write_active(&active)?;
+        env.store.lock()?.write_active(&active)?;
         if !journal.by_person {
-            locked.update_account(&journal.from, |r| r.left = Some(now))?;
+            let left = |r: &mut AccountRecord| r.left = Some(now);
+            faults.extend(env.store.lock()?.update_account(&journal.from, left).err());
         }
     }
     if let (true, Some(link), Some(account)) =
         (journal.activates, &env.config.switch.link, env.config.account(&journal.to))
-        && let Err(e) = atomic::point_link(link, &account.home)
     {
-        let what = format!("the link stays as it is: {e:#}");
+        faults.extend(atomic::point_link(link, &account.home).err());
+    }
+    faults.extend(remember_switch(env, &journal).err());
+    for fault in faults {
+        let what = format!("not done: {fault:#}");
         log::warn!("{what}");
         journal.steps.push(Noted { at: now, session: None, what });
-    }
-    if moved_on {
-        let mut locked = env.store.lock()?;
-        let mut memory = env.store.memory()?;
-        // A run that was killed behind this has noted it already.
-        if !memory.past.iter().any(|p| p.at == journal.begun) {
-            memory.past.push(Past {
-                at: journal.begun,
-                from: journal.from.clone(),
-                to: journal.to.clone(),
-                by_person: journal.by_person,
-                why: journal.why.clone(),
-            });
-            let surplus = memory.past.len().saturating_sub(REMEMBERED);
-            memory.past.drain(..surplus);
-            locked.write_memory(&memory)?;
-        }
     }
     journal.steps.push(Noted { at: now, session: None, what: "over".to_owned() });
     env.store.lock()?.file_journal(&journal)?;
@@ -299,4 +280,46 @@ fn finish(env: &Env, mut journal: Journal) -> Result<Journal> {
     });
     env.store.kick("dispatch");
     Ok(journal)
+}
+
+/// What a session still has to do, in its own record.
+fn remember_move(env: &Env, journal: &Journal, m: &Move) -> Result<()> {
+    let mut locked = env.store.lock()?;
+    let Some(record) = env.store.session(&m.session)? else { return Ok(()) };
+    let wanted = record.lease.is_some() || record.kind == Kind::Dedicated;
+    let failed = m.stage == Stage::Failed && wanted && !journal.is_home(m);
+    let to_move = (m.stage == Stage::Deferred || failed).then(|| ToMove {
+        why: m.why.clone(),
+        to: (!journal.activates && journal.to != env.active()).then(|| journal.to.clone()),
+        failed,
+        since: clock::now(),
+    });
+    if to_move != record.to_move {
+        locked.update_session(&m.session, |r| r.to_move = to_move)?;
+    }
+    Ok(())
+}
+
+/// What the decision remembers: switches of the active account, and those that came back.
+fn remember_switch(env: &Env, journal: &Journal) -> Result<()> {
+    let mut locked = env.store.lock()?;
+    let before = env.store.memory()?;
+    let mut memory = before.clone();
+    if journal.back {
+        memory.came_back = Some(clock::now());
+    }
+    // A run that was killed behind this has noted it already.
+    if journal.activates && journal.to != journal.from && !memory.past.iter().any(|p| p.at == journal.begun) {
+        memory.weak = None;
+        memory.past.push(Past {
+            at: journal.begun,
+            from: journal.from.clone(),
+            to: journal.to.clone(),
+            by_person: journal.by_person,
+            why: journal.why.clone(),
+        });
+        let surplus = memory.past.len().saturating_sub(REMEMBERED);
+        memory.past.drain(..surplus);
+    }
+    if memory == before { Ok(()) } else { locked.write_memory(&memory) }
 }

@@ -283,10 +283,10 @@ fn blocked_accounts(
             return (BTreeMap::from([(active.clone(), why)]), None);
         }
     };
-    let why = if env.store.is_switching() {
-        Some("its sessions are being moved".to_owned())
-    } else {
-        known.view.obstacles(env.now).into_iter().next().or_else(|| above_threshold(env, &known.view))
+    let why = match env.store.journal() {
+        Ok(Some(_)) => Some("its sessions are being moved".to_owned()),
+        Ok(None) => known.view.obstacles(env.now).into_iter().next().or_else(|| above_threshold(env, &known.view)),
+        Err(e) => Some(crate::error::messages_of(&e).join(": ")),
     };
     let blocked = why.map(|why| BTreeMap::from([(active.clone(), why)])).unwrap_or_default();
     (blocked, known.record.failed_task)

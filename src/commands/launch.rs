@@ -99,6 +99,7 @@ fn one(env: &Env, args: &Args, name: &SessionName, tmux: &crate::sys::tmux::Tmux
         return Ok(Item::new(name, "would launch", why));
     }
     let held = env.store.wait_session_lock(name, "launch")?;
+    env.not_being_moved(name)?;
     let client = start(env, tmux, &held, &spec)?;
     if spec.prompt.is_none() {
         env.store.lock()?.update_session(name, |r| {

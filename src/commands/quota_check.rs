@@ -10,14 +10,15 @@ use crate::act::gather::{self, Found, How};
 use crate::act::switch::{self as act, Wish};
 use crate::env::{Env, local};
 use crate::error::Exit;
-use crate::model::event::is_usage_limit;
+use crate::model::moving::stands_still;
 use crate::model::name::AccountName;
 use crate::model::report::{Item, Report};
-use crate::model::session::{SessionRecord, State};
+use crate::model::session::SessionRecord;
 use crate::model::switch::{Decision, Memory, Trigger, Verdict, decide, remember};
 use crate::sys::lock::LockError;
-use crate::sys::process;
 use crate::sys::store::{LogEntry, Sessions};
+use crate::sys::tmux::Tmux;
+use crate::sys::{clock, process};
 
 /// Gather usage signals, forecast, and switch accounts when one is running out
 ///
@@ -82,7 +83,9 @@ fn answer(env: &Env, report: &Report, decision: Option<&Decision>, exit: Exit) -
 }
 
 fn decision(env: &Env, found: &Found, memory: &Memory) -> Decision {
-    decide(env.now, &found.views(), &env.active(), memory, &env.config.quota.policy, &found.weak)
+    let active = env.active();
+    let weak = found.weak_of(&active);
+    decide(clock::now(), &found.views(), &active, memory, &env.config.quota.policy, &weak)
 }
 
 fn verdict_exit(decision: &Decision) -> Exit {
@@ -166,19 +169,13 @@ pub fn cycle(env: &Env, report: &mut Report) -> Result<(Option<Decision>, Exit)>
         }
         _ => {}
     }
-    strays(env, &tmux, &found, &memory, report)?;
+    strays(env, &tmux, found, report)?;
     drop(switching);
     Ok((Some(decision), code))
 }
 
 /// Makes a switch; if the chosen account cannot take the sessions after all, the next one.
-fn switch(
-    env: &Env,
-    tmux: &crate::sys::tmux::Tmux,
-    decision: &Decision,
-    wish: Wish,
-    report: &mut Report,
-) -> Result<Exit> {
+fn switch(env: &Env, tmux: &Tmux, decision: &Decision, wish: Wish, report: &mut Report) -> Result<Exit> {
     let others = decision.candidates();
     let others = others.iter().copied().filter(|name| **name != wish.to);
     for name in std::iter::once(&wish.to).chain(others) {
@@ -204,69 +201,80 @@ fn leaving(env: &Env, sessions: &Sessions, from: &AccountName) -> Vec<SessionRec
     all
 }
 
-/// Sessions that the switch of the active account does not help: on another account that has run out, or
-/// at a limit whose reset has come.
-fn strays(
-    env: &Env,
-    tmux: &crate::sys::tmux::Tmux,
-    found: &Found,
-    memory: &Memory,
-    report: &mut Report,
-) -> Result<()> {
+/// Sessions that the switch of the active account does not help: on another account that has run out or is
+/// gone from the configuration, or standing still at a limit or a login that is over.
+fn strays(env: &Env, tmux: &Tmux, mut found: Found, report: &mut Report) -> Result<()> {
     let sessions = env.store.sessions()?;
     let active = env.active();
-    for known in &found.accounts {
-        let name = &known.record.name;
-        let stuck = leaving(env, &sessions, name);
-        if *name != active && !stuck.is_empty() && env.config.quota.auto_switch {
-            let policy = &env.config.quota.policy;
-            let decision = decide(env.now, &found.views(), name, memory, policy, &[]);
-            if let Verdict::Switch { to, trigger: Trigger::Limited | Trigger::Unusable, why } = &decision.verdict {
-                // With the others, if their account has room.
-                let together = decision.assessments.iter().any(|a| a.account == active && a.rank.is_some());
-                let wish = Wish {
-                    from: name.clone(),
-                    to: if together { active.clone() } else { to.clone() },
-                    sessions: stuck,
-                    why: why.clone(),
-                    urgent: true,
-                    by_person: false,
-                    activates: false,
-                };
-                switch(env, tmux, &decision, wish, report)?;
-                continue;
+    let mut names: Vec<AccountName> = sessions.records.iter().filter_map(|r| r.account.clone()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let journals = env.store.past_switches()?.len();
+        let alone = |sessions, to: &AccountName, why: String| Wish {
+            from: name.clone(),
+            to: to.clone(),
+            sessions,
+            why,
+            urgent: true,
+            by_person: false,
+            activates: false,
+        };
+        let gone = env.config.account(&name).is_none();
+        let stuck = leaving(env, &sessions, &name);
+        let over = found.get(&name).is_some_and(|k| k.view.obstacles(clock::now()).is_empty());
+        let memory = env.store.memory()?;
+        let decision = decide(clock::now(), &found.views(), &name, &memory, &env.config.quota.policy, &[]);
+        if name != active && !stuck.is_empty() && env.config.quota.auto_switch {
+            // With the others, if their account has room.
+            let together = decision.assessments.iter().any(|a| a.account == active && a.rank.is_some());
+            match &decision.verdict {
+                Verdict::Switch { to, trigger: Trigger::Limited | Trigger::Unusable, why } => {
+                    let to = if together { &active } else { to };
+                    switch(env, tmux, &decision, alone(stuck, to, why.clone()), report)?;
+                }
+                _ if gone => {
+                    let why = format!("account `{name}` is not in the configuration any more");
+                    switch(env, tmux, &decision, alone(stuck, &active, why), report)?;
+                }
+                _ => again(env, tmux, &sessions, &name, over, report, &alone)?,
             }
+        } else {
+            again(env, tmux, &sessions, &name, over, report, &alone)?;
         }
-        // The limit is over: whoever stands still at it goes on where it is.
-        let over = known.view.obstacles(env.now).is_empty();
-        let waits: Vec<SessionRecord> = movable(env, &sessions, Some(name))
-            .into_iter()
-            .filter(|r| over && r.to_move.is_none() && stands_at_limit(r))
-            .collect();
-        if let (false, Some(account)) = (waits.is_empty(), env.config.account(name)) {
-            act::check(env, account, &waits)?;
-            let wish = Wish {
-                from: name.clone(),
-                to: name.clone(),
-                sessions: waits,
-                why: format!("the limit of `{name}` is over"),
-                urgent: true,
-                by_person: false,
-                activates: false,
-            };
-            let journal = act::carry_on(env, tmux, act::begin(env, &wish)?)?;
-            let verdict = std::mem::take(&mut report.summary);
-            tell(&journal, report);
-            report.summary = format!("{verdict}\n{}", report.summary);
+        if env.store.past_switches()?.len() != journals {
+            found = gather::all(env, &env.store.sessions()?, How { store: true, forecast_all: false })?;
         }
     }
     Ok(())
 }
 
-/// Whether the last that a session did was to hit a limit.
-fn stands_at_limit(record: &SessionRecord) -> bool {
-    let failed = record.digest.open_failure().filter(|f| f.seq > record.launch_mark);
-    record.note.state == State::Limited && failed.is_some_and(is_usage_limit)
+/// The limit is over, a person has logged in again: whoever stands still because of it goes on where it is.
+fn again(
+    env: &Env,
+    tmux: &Tmux,
+    sessions: &Sessions,
+    name: &AccountName,
+    over: bool,
+    report: &mut Report,
+    wish: &dyn Fn(Vec<SessionRecord>, &AccountName, String) -> Wish,
+) -> Result<()> {
+    let Some(account) = env.config.account(name).filter(|_| over) else { return Ok(()) };
+    let mut waits = movable(env, sessions, Some(name));
+    waits.retain(|r| r.to_move.is_none() && stands_still(r));
+    if waits.is_empty() {
+        return Ok(());
+    }
+    if let Err(e) = act::check(env, account, &waits) {
+        report.actions.push(Item::error(name, "cannot go on", &e));
+        return Ok(());
+    }
+    let wish = wish(waits, name, format!("`{name}` can be used again"));
+    let journal = act::carry_on(env, tmux, act::begin(env, &wish)?)?;
+    let verdict = std::mem::take(&mut report.summary);
+    tell(&journal, report);
+    report.summary = format!("{verdict}\n{}", report.summary);
+    Ok(())
 }
 
 /// Whether "all exhausted" has not been told yet for this reset.
@@ -279,7 +287,7 @@ fn is_news(memory: &Memory, decision: &Decision, env: &Env) -> bool {
 
 fn note_memory(env: &Env, memory: &Memory, found: &Found, decision: &Decision) -> Result<()> {
     let mut new = memory.clone();
-    new.weak = remember(memory, &found.weak, env.now);
+    new.weak = remember(memory, &found.weak_of(&env.active()), env.now);
     let hour = jiff::SignedDuration::from_hours(1);
     match &decision.verdict {
         Verdict::Exhausted { until, .. } if is_news(memory, decision, env) => {

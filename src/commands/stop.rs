@@ -81,6 +81,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
 fn one(env: &Env, tmux: &Tmux, record: &SessionRecord, keep_task: bool) -> Result<String> {
     let pool = env.pool(record).ok_or_else(|| anyhow!("session `{}` is not ours", record.name))?;
     let held = env.store.wait_session_lock(&record.name, "stop")?;
+    env.not_being_moved(&record.name)?;
     // Whoever had the lock may have changed it.
     let record = &env.store.session(&record.name).ok().flatten().unwrap_or_else(|| record.clone());
     let mut why = match stop(env, tmux, &held, &pool, record, "a person asked for it")? {

@@ -12,9 +12,9 @@ use crate::model::name::{AccountName, SessionName};
 use crate::model::report::{Item, Report};
 use crate::model::session::{Kind, SessionRecord};
 use crate::model::switch::decide;
-use crate::sys::queue;
 use crate::sys::store::Sessions;
 use crate::sys::tmux::Tmux;
+use crate::sys::{clock, queue};
 
 /// Move sessions to another account, with their conversations
 ///
@@ -148,8 +148,7 @@ fn target(env: &Env, args: &Args, found: &Found, from: &AccountName) -> Result<A
         }
         return Ok(to.clone());
     }
-    let decision =
-        decide(env.now, &found.views(), from, &env.store.memory()?, &env.config.quota.policy, &found.weak);
+    let decision = decide(clock::now(), &found.views(), from, &env.store.memory()?, &env.config.quota.policy, &[]);
     let best = decision.candidates().first().copied().cloned();
     best.ok_or_else(|| anyhow!("no other account can take the sessions of `{from}`"))
         .hint("`claude-failover quota-check --explain` tells why; `--to` chooses one above its threshold")
@@ -193,7 +192,7 @@ pub fn tell(journal: &Journal, report: &mut Report) {
         match m.stage {
             Stage::Done => report.actions.push(Item::new(name, "moved", format!("{to}{}", m.why))),
             Stage::Failed => {
-                let hint = Some(format!("`watch` tries it again, or: claude-failover launch {name}"));
+                let hint = Some(format!("claude-failover explain session {name}; claude-failover launch {name}"));
                 report.actions.push(Item::failed(name, "not moved", &m.why).hint(hint));
             }
             Stage::Deferred => report.waiting.push(Item::new(name, "deferred", &m.why).hint(explain())),
@@ -205,9 +204,9 @@ pub fn tell(journal: &Journal, report: &mut Report) {
         report.actions.push(Item::failed(&dead.account, "does not work", &dead.why).hint(hint));
     }
     let moved = journal.moves.iter().filter(|m| m.stage == Stage::Done).count();
-    report.summary = match (journal.to == journal.from, journal.dead.is_empty()) {
-        (true, false) => format!("back on `{}`: no other account works", journal.to),
-        (true, true) => format!("{moved} sessions go on, on `{}`", journal.to),
+    report.summary = match (journal.back, journal.to == journal.from) {
+        (true, _) => format!("back on `{}`: no other account works", journal.from),
+        (_, true) => format!("{moved} sessions go on, on `{}`", journal.to),
         _ => format!(
             "{moved} of {} sessions moved from `{}` to `{}`",
             journal.moves.len(),
@@ -220,8 +219,7 @@ pub fn tell(journal: &Journal, report: &mut Report) {
 /// The exit code of a switch.
 #[must_use]
 pub fn exit(journal: &Journal, report: &Report) -> Exit {
-    let back = journal.to == journal.from && !journal.dead.is_empty();
-    if back {
+    if journal.back {
         Exit::No
     } else if journal.moves.iter().any(|m| m.stage == Stage::Failed) {
         report.exit()

@@ -3,19 +3,18 @@
 use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
-use super::{dispatch, quota_check, switch};
+mod follow;
+
+use self::follow::follow;
+use super::{dispatch, quota_check};
 use crate::act::assign;
 use crate::act::deliver::{self, Delivery, Wanted};
 use crate::act::end::{self, Ending, Went};
 use crate::act::launch::{self, Spec, new_conversation};
 use crate::act::look::{self, Scene};
 use crate::act::stop;
-use crate::act::switch::{self as act, Wish};
 use crate::env::Env;
 use crate::error::Exit;
-use crate::model::delivery::composer;
-use crate::model::journal::Journal;
-use crate::model::moving::Ready;
 use crate::model::name::SessionName;
 use crate::model::observe::Observation;
 use crate::model::report::{Item, Report};
@@ -62,7 +61,9 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         && let Ok(_held) = env.store.run_lock("quota-check")
     {
         let mut checked = Report::default();
-        quota_check::cycle(env, &mut checked)?;
+        if let Err(e) = quota_check::cycle(env, &mut checked) {
+            checked.actions.push(Item::error("quota-check", "failed", &e));
+        }
         log::info!("{}", checked.summary);
         report.actions.extend(checked.actions);
         report.waiting.extend(checked.waiting);
@@ -106,14 +107,23 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<Round> {
     let mut freed = kicked(&["dispatch", "task"]);
     let mut limit = kicked(&["quota"]);
     let tmux = env.tmux();
-    let under_way = switches(env, &tmux, dry_run, report)?;
+    // Read afresh behind the look at the sessions. What cannot be read holds nobody: the lock of each
+    // session does.
+    let under_way = env.store.journal().unwrap_or_else(|e| {
+        report.actions.push(Item::error("switch", "not seen", &e));
+        None
+    });
     let sessions = env.store.sessions()?;
     for broken in &sessions.broken {
         report.waiting.push(Item::new(&broken.name, "held", &broken.error).hint(broken.hint.clone()));
     }
     report.summary = sessions.records.len().to_string();
     if !sessions.records.iter().any(SessionRecord::is_live) {
-        return Ok(Round { freed, limit }); // nothing runs that we know of: tmux need not even be asked
+        // Nothing runs that we know of: tmux need not even be asked.
+        if !dry_run && under_way.is_some() {
+            follow(env, &tmux, report);
+        }
+        return Ok(Round { freed, limit });
     }
     let scene = Scene::of(&tmux);
     if let Err(e) = &scene.tmux {
@@ -158,69 +168,10 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<Round> {
             }
         }
     }
-    if !dry_run && under_way.is_none() {
-        follow(env, &tmux, report)?;
+    if !dry_run {
+        follow(env, &tmux, report);
     }
     Ok(Round { freed, limit })
-}
-
-/// Carries a switch on whose run was killed. The journal of one that another run is at.
-fn switches(env: &Env, tmux: &Tmux, dry_run: bool, report: &mut Report) -> Result<Option<Journal>> {
-    if !env.store.is_switching() {
-        return Ok(None);
-    }
-    if !dry_run {
-        match env.store.run_lock("switch") {
-            Ok(_held) => {
-                report.actions.extend(switch::resume(env, tmux)?.unwrap_or_default());
-                return Ok(None);
-            }
-            Err(LockError::Busy { .. }) => {}
-            Err(LockError::Failed(e)) => return Err(e),
-        }
-    }
-    env.store.journal()
-}
-
-/// Moves sessions that a switch had to leave behind, once nobody is at them any more.
-fn follow(env: &Env, tmux: &Tmux, report: &mut Report) -> Result<()> {
-    let sessions = env.store.sessions()?;
-    let active = env.active();
-    for record in sessions.records.iter().filter(|r| r.to_move.is_some()) {
-        let (ready, _) = act::look_at(env, tmux, record, true, true);
-        let on = record.account.as_ref();
-        let Some(from) = on.filter(|on| **on != active && ready == Ready::Go) else {
-            if on == Some(&active) || matches!(ready, Ready::Skip(_)) {
-                env.store.lock()?.update_session(&record.name, |r| r.to_move = None)?;
-            } else if let (Ready::Defer(why), Some(on)) = (&ready, on) {
-                let why = format!("still on `{on}`: {why}");
-                report.waiting.push(Item::new(&record.name, "waits", why));
-            }
-            continue;
-        };
-        let (Some(account), Ok(_held)) = (env.config.account(&active), env.store.run_lock("switch")) else {
-            continue;
-        };
-        let alone = std::slice::from_ref(record);
-        if let Err(e) = act::check(env, account, alone) {
-            report.actions.push(Item::error(&record.name, "still not moved", &e));
-            continue;
-        }
-        let wish = Wish {
-            from: from.clone(),
-            to: active.clone(),
-            sessions: alone.to_vec(),
-            why: "it could not be moved with the others".to_owned(),
-            urgent: true,
-            by_person: false,
-            activates: false,
-        };
-        let mut moved = Report::default();
-        switch::tell(&act::carry_on(env, tmux, act::begin(env, &wish)?)?, &mut moved);
-        report.actions.extend(moved.actions);
-        report.waiting.extend(moved.waiting);
-    }
-    Ok(())
 }
 
 /// A session as one look has found it, and what is due.
@@ -350,7 +301,7 @@ fn facts<'a>(env: &Env, tmux: &Tmux, scene: &Scene, record: &SessionRecord, seen
         _ => None,
     };
     let composer = match (unsettled && record.note.state == State::Idle, scene.pane(record)) {
-        (true, Some(pane)) => tmux.capture(&pane.id).ok().and_then(|text| composer(&text)),
+        (true, Some(pane)) => tmux.composer(&pane.id).ok().flatten(),
         _ => None,
     };
     Facts {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::endpoint_budget::EndpointBudget;
 use super::name::{AccountName, TaskRef};
-use super::quota::{Ignored, Limit, Readings, Signal, Window, take};
+use super::quota::{Ignored, Limit, Reading, Readings, Signal, Window, take};
 use super::signals::failure::Trouble;
 
 /// What is known of an account.
@@ -108,18 +108,25 @@ impl AccountRecord {
 
     /// A turn was refused. The window's end comes from the signal itself, else from what is known.
     fn hit(&mut self, signal: &Signal, now: Timestamp) {
-        let alive = |w: &Window| self.readings.get(w).filter(|r| r.is_alive(now));
+        // A window that has begun since says nothing of a turn that was refused before.
+        let covers = |w: &Window, r: &Reading| {
+            let begun = r.resets_at.checked_sub(w.length()).unwrap_or(Timestamp::MIN);
+            r.is_alive(now) && signal.at >= begun
+        };
         // One that names no window is of the full one, if there is one.
-        let full =
-            || self.readings.iter().find(|(w, r)| w.binds_account() && r.is_alive(now) && r.percent >= 99.5);
+        let full = || self.readings.iter().find(|(w, r)| w.binds_account() && covers(w, r) && r.percent >= 99.5);
         let window = signal.window.clone().or_else(|| full().map(|(w, _)| w.clone()));
+        let reading = window.as_ref().and_then(|w| Some((w, self.readings.get(w)?)));
+        if reading.is_some_and(|(w, r)| r.is_alive(now) && !covers(w, r)) {
+            return; // of an earlier window, which is over
+        }
         // An end that lies further away than any window is long is none.
         let longest = window.as_ref().map_or(Window::SevenDay.length(), Window::length);
         let until = signal.resets_at.filter(|r| {
             let left = r.duration_since(signal.at);
             left.is_positive() && left <= longest + SignedDuration::from_hours(1)
         });
-        let until = until.or_else(|| window.as_ref().and_then(alive).map(|r| r.resets_at));
+        let until = until.or_else(|| reading.filter(|(_, r)| r.is_alive(now)).map(|(_, r)| r.resets_at));
         let new = Limit { at: signal.at.min(now), until, source: signal.source };
         let known = match &window {
             Some(window) => self.limits.get(window),
@@ -158,7 +165,8 @@ impl AccountRecord {
     }
 
     /// The account needs a person, as was seen at a moment.
-    pub fn trouble(&mut self, what: Trouble, at: Timestamp) {
+    pub fn trouble(&mut self, what: Trouble, at: Timestamp, now: Timestamp) {
+        let at = at.min(now);
         if self.trouble.as_ref().is_none_or(|t| t.at < at) {
             self.trouble = Some(TroubleNote { what, at });
         }
@@ -228,11 +236,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hit_of_an_earlier_window_does_not_spoil_the_next_one() {
+        let mut r = record();
+        // The window of now began at minute 400; a session still shows the limit of the one before.
+        r.ingest(&signal(401, Some(3.0), Some(700), false), t(401)).unwrap();
+        r.ingest(&signal(90, None, None, true), t(402)).unwrap();
+        assert!(r.limits.is_empty() && r.blind_limit.is_none());
+        assert_eq!(r.readings[&Window::FiveHour].percent, 3.0);
+        r.ingest(&signal(403, None, None, true), t(403)).unwrap();
+        assert_eq!(r.limits[&Window::FiveHour].until, Some(t(700)));
+    }
+
+    #[test]
     fn a_good_turn_ends_what_was_hit_before_it_began() {
         let mut r = record();
         r.ingest(&signal(0, None, Some(60), true), t(0)).unwrap();
         r.limits.insert(Window::Model("opus".into()), r.limits[&Window::FiveHour].clone());
-        r.trouble(Trouble::Login, t(0));
+        r.trouble(Trouble::Login, t(0), t(0));
         r.good_turn(t(-1), Some("opus"));
         assert_eq!(r.limits.len(), 2, "it began before");
         r.good_turn(t(5), Some("claude-sonnet-5"));
@@ -244,12 +264,12 @@ mod tests {
     #[test]
     fn trouble_ends_with_another_login_or_a_day() {
         let mut r = record();
-        r.trouble(Trouble::Login, t(0));
+        r.trouble(Trouble::Login, t(0), t(0));
         r.prune(Some(t(-5)), t(9999));
         assert!(r.trouble.is_some(), "four relaunches on a dead login help nobody");
         r.prune(Some(t(1)), t(1));
         assert!(r.trouble.is_none());
-        r.trouble(Trouble::Money, t(0));
+        r.trouble(Trouble::Money, t(0), t(0));
         r.prune(Some(t(1)), t(60));
         assert!(r.trouble.is_some());
         r.prune(Some(t(1)), t(60 * 25));

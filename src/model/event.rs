@@ -215,13 +215,6 @@ impl Digest {
     }
 }
 
-/// Whether a failed turn says that a usage limit was hit. `rate_limit` alone is also a short-term
-/// 429; the text that begins so is stable over the client versions measured.
-#[must_use]
-pub fn is_usage_limit(failure: &Seen) -> bool {
-    failure.what == "rate_limit" && failure.text.starts_with("You've hit your")
-}
-
 /// The client's own state file, `sessions/<pid>.json` in its account's home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFile {
@@ -307,8 +300,11 @@ mod tests {
             "last_assistant_message":"You've hit your session limit · resets 9am (UTC)"});
         let plain = json!({"hook_event_name":"StopFailure","error":"rate_limit",
             "last_assistant_message":"API Error: Server is temporarily limiting requests (not your usage limit)"});
-        assert!(is_usage_limit(folded(std::slice::from_ref(&limit)).open_failure().unwrap()));
-        assert!(!is_usage_limit(folded(&[plain]).open_failure().unwrap()));
+        let is_limit = |f: &Seen| {
+            matches!(crate::model::signals::failure::read(f), crate::model::signals::failure::Failure::Limit(_))
+        };
+        assert!(is_limit(folded(std::slice::from_ref(&limit)).open_failure().unwrap()));
+        assert!(!is_limit(folded(&[plain]).open_failure().unwrap()));
         let prompt = json!({"hook_event_name":"UserPromptSubmit","prompt":"go on"});
         assert_eq!(folded(&[limit, prompt]).open_failure(), None);
     }

@@ -33,6 +33,9 @@ pub struct Journal {
     /// Accounts that turned out dead on the way, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dead: Vec<DeadTarget>,
+    /// Whether no account works and each session goes back to where it was.
+    #[serde(default)]
+    pub back: bool,
     /// Whether new sessions start on `to` afterwards.
     pub activates: bool,
     /// The sessions.
@@ -201,22 +204,54 @@ impl Journal {
         self.moves.iter().any(|m| m.session == *session && !m.stage.is_over())
     }
 
-    /// The account turned out dead: what is on it or on the way to it goes to another one.
-    pub fn turn_to(&mut self, account: &AccountName, why: &str, next: &AccountName, now: Timestamp) {
+    /// The account that a session goes to.
+    #[must_use]
+    pub fn target<'a>(&'a self, m: &'a Move) -> &'a AccountName {
+        if self.back { &m.from } else { &self.to }
+    }
+
+    /// Whether a session is only started anew where it was, or comes back there: then there is no other
+    /// account to go on to.
+    #[must_use]
+    pub fn is_home(&self, m: &Move) -> bool {
+        self.back || m.from == self.to
+    }
+
+    /// The account turned out dead: what is on it or on the way to it goes to another one, or back.
+    pub fn turn_to(&mut self, account: &AccountName, why: &str, next: Option<&AccountName>, now: Timestamp) {
         self.dead.push(DeadTarget { account: account.clone(), why: why.to_owned() });
         for m in self.moves.iter_mut().filter(|m| m.on.as_ref() == Some(account)) {
-            // One that has been told to carry on by now and was refused is told again elsewhere.
-            m.stage = Stage::Stopping;
+            m.stage = match m.stage {
+                // What it has been told and was refused it is told again elsewhere.
+                Stage::Launching | Stage::Verifying | Stage::Stopping => Stage::Stopping,
+                // It may be at something by now, or a person at it: looked at as if for the first time.
+                Stage::Done | Stage::Failed | Stage::Planned => {
+                    m.checkpoint = None;
+                    Stage::Planned
+                }
+                Stage::Skipped | Stage::Deferred => continue,
+            };
             m.starts = 0;
             m.since = now;
             m.why = format!("`{account}` does not work");
         }
-        self.to = next.clone();
-        self.steps.push(Noted {
-            at: now,
-            session: None,
-            what: format!("`{account}` does not work ({why}), on to `{next}`"),
-        });
+        let on = match next {
+            Some(next) => {
+                self.to = next.clone();
+                format!("on to `{next}`")
+            }
+            None => {
+                (self.back, self.activates) = (true, false);
+                self.to = self.from.clone();
+                for m in self.moves.iter_mut().filter(|m| m.stage == Stage::Planned && m.on.is_none()) {
+                    (m.stage, m.since) = (Stage::Skipped, now);
+                    m.why = format!("stays on `{}`: no other account works", m.from);
+                }
+                "back".to_owned()
+            }
+        };
+        let what = format!("`{account}` does not work ({why}), {on}");
+        self.steps.push(Noted { at: now, session: None, what });
     }
 }
 
@@ -266,6 +301,7 @@ mod tests {
             from: name("a"),
             to: name("b"),
             dead: Vec::new(),
+            back: false,
             activates: true,
             moves: vec![
                 moved("p-0", Stage::Done, Some("b")),
@@ -277,10 +313,16 @@ mod tests {
             steps: Vec::new(),
         };
         assert!(!journal.holds(&session("p-0")) && journal.holds(&session("p-1")));
-        journal.turn_to(&name("b"), "its login was refused", &name("c"), now);
-        let stages: Vec<Stage> = journal.moves.iter().map(|m| m.stage).collect();
-        assert_eq!(stages, [Stage::Stopping, Stage::Stopping, Stage::Planned, Stage::Skipped]);
+        journal.turn_to(&name("b"), "its login was refused", Some(&name("c")), now);
+        let stages = |j: &Journal| j.moves.iter().map(|m| m.stage).collect::<Vec<Stage>>();
+        assert_eq!(stages(&journal), [Stage::Planned, Stage::Stopping, Stage::Planned, Stage::Skipped]);
         assert_eq!((journal.to.as_str(), journal.dead.len()), ("c", 1));
+        journal.moves[1].on = Some(name("c"));
+        journal.moves[1].from = name("x");
+        journal.turn_to(&name("c"), "its login was refused", None, now);
+        assert_eq!(stages(&journal), [Stage::Planned, Stage::Stopping, Stage::Skipped, Stage::Skipped]);
+        let to: Vec<&str> = journal.moves.iter().map(|m| journal.target(m).as_str()).collect();
+        assert_eq!((to[0], to[1], journal.activates), ("a", "x", false), "each to where it was");
         let text = serde_json::to_string(&journal).unwrap();
         assert_eq!(serde_json::from_str::<Journal>(&text).unwrap(), journal);
     }

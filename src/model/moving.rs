@@ -76,6 +76,14 @@ pub fn ready(sight: &Sight<'_>) -> Ready {
     }
 }
 
+/// Whether a session stands still because of its account: a limit, a login, money.
+#[must_use]
+pub fn stands_still(record: &SessionRecord) -> bool {
+    let failed = record.digest.open_failure().filter(|f| f.seq > record.launch_mark);
+    let at_rest = matches!(record.note.state, State::Limited | State::Idle | State::Waiting | State::Stalled);
+    at_rest && failed.is_some_and(|f| read(f) != Failure::Other)
+}
+
 /// Whether it is in the middle of something and has to be told to carry on.
 #[must_use]
 pub fn is_at_work(record: &SessionRecord) -> bool {
@@ -89,9 +97,9 @@ pub fn is_at_work(record: &SessionRecord) -> bool {
 }
 
 /// What a session without a task is told after a move in the middle of something.
-pub const CARRY_ON: &str = "This session was moved to another account, since the usage limit of the one before \
-    was reached. The last command may or may not have taken effect: check that before you repeat it. \
-    Then carry on with what you were doing.";
+pub const CARRY_ON: &str = "This session was interrupted and resumed, since its account could not go on. The last \
+    command may or may not have taken effect: check that before you repeat it. Then carry on with what you \
+    were doing.";
 
 /// What a moved session shows of the account that it is on now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +121,7 @@ pub fn proof(record: &SessionRecord, digest: &Digest, answered: bool) -> Proof {
     let later = |seen: &Option<super::event::Seen>| seen.clone().filter(|s| s.seq > since);
     if let Some(failure) = later(&digest.failure) {
         let what = failure.text.lines().next().unwrap_or_default().to_owned();
-        return match read(&failure, &record.name) {
+        return match read(&failure) {
             Failure::Limit(_) => Proof::AccountFails(format!("a limit was hit: {what}")),
             Failure::Trouble(Trouble::Login) => Proof::AccountFails(format!("its login was refused: {what}")),
             Failure::Trouble(Trouble::Money) => Proof::AccountFails(format!("its money is used up: {what}")),

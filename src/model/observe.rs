@@ -5,8 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{ClientFile, ClientStatus, is_usage_limit};
+use super::event::{ClientFile, ClientStatus};
 use super::session::{ClientProcess, Phase, SessionRecord, State, StateNote};
+use super::signals::failure;
 
 /// What tmux says of a session's pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,7 +235,11 @@ fn limit_or(other: State, record: &SessionRecord, evidence: &mut Vec<String>) ->
         // An older client of the same session may have hit it, under another account.
         Some(failure) if failure.seq > record.launch_mark => {
             evidence.push(format!("its last turn failed: {}: {}", failure.what, first_line(&failure.text)));
-            if is_usage_limit(failure) { (State::Limited, "events") } else { (other, "events") }
+            if matches!(failure::read(failure), failure::Failure::Limit(_)) {
+                (State::Limited, "events")
+            } else {
+                (other, "events")
+            }
         }
         _ => (other, "client state file"),
     }

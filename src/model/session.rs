@@ -274,6 +274,12 @@ pub struct Held {
 pub struct ToMove {
     /// Why it could not be moved.
     pub why: String,
+    /// The account that it goes to; none means the active one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<AccountName>,
+    /// Whether it did not come up there: then it is tried again after a pause.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     /// Since when.
     pub since: Timestamp,
 }

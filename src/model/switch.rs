@@ -73,6 +73,8 @@ pub struct Memory {
     pub weak: Option<Sighting>,
     /// Until when "all exhausted" has been announced.
     pub announced: Option<Timestamp>,
+    /// When a switch last came back since no account worked.
+    pub came_back: Option<Timestamp>,
     /// When the active account was last above its threshold and no other one had room.
     pub no_room: Option<Timestamp>,
 }
@@ -359,6 +361,13 @@ fn verdict(
     if recent(SignedDuration::from_hours(1)).count() >= cap {
         return Verdict::Held { why: format!("{why}; {cap} switches in the last hour are enough") };
     }
+    if let Some(ago) = memory.came_back.map(|at| now.duration_since(at))
+        && (SignedDuration::ZERO..policy.cooldown).contains(&ago)
+        && best.is_some()
+    {
+        let left = words(policy.cooldown - ago);
+        return Verdict::Held { why: format!("{why}; the last switch found no account that works, {left} to go") };
+    }
     if let Some(last) = recent(policy.cooldown).next_back()
         && !trigger.is_urgent()
     {
@@ -624,6 +633,9 @@ mod tests {
         // A clock that went back by a day holds nothing up.
         let ahead = memory(vec![past(24 * 60, "b", "a", false)]);
         assert!(goes_to(&decided(&accounts, &ahead, &[]).verdict).is_some());
+        // One that came back is not tried again at once, whatever the reason.
+        let back = Memory { came_back: Some(t(-2)), ..Memory::default() };
+        assert!(matches!(decided(&limited, &back, &[]).verdict, Verdict::Held { .. }));
         let mut left = accounts;
         left[1].left = Some(t(-2));
         left[1].readings.clear();
@@ -676,7 +688,7 @@ mod tests {
         limited.limits = BTreeMap::from([hit(Window::SevenDay, 900)]);
         assert_eq!(to(&[limited]), None);
         let all = [full.clone(), account("b", 2, 98.0, 10.0)];
-        assert!(matches!(verdict_of(&all), Verdict::Exhausted { until: Some(u), .. } if u == t(60)));
+        assert!(matches!(verdict_of(&all), Verdict::Exhausted { until: Some(u), .. } if u == t(61)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::event::ClientStatus;
 use super::observe::{Observation, PaneView};
 use super::queue::Place;
 use super::session::{Kind, Lease, Phase, SessionRecord, State};
+use super::signals::failure;
 
 /// One thing to do for a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,10 +196,7 @@ fn carry_on(now: Timestamp, record: &SessionRecord, lease: &Lease) -> Option<Ste
     }
     let failure = record.digest.open_failure().filter(|f| f.seq > lease.mark)?;
     let what = format!("{}: {}", failure.what, failure.text.lines().next().unwrap_or_default());
-    if failure.what == "authentication_failed"
-        || failure.what == "oauth_org_not_allowed"
-        || failure.what == "billing_error"
-    {
+    if matches!(failure::read(failure), failure::Failure::Trouble(_)) {
         return Some(Step::Wait(format!("the account needs a person: {what}")));
     }
     if let Some(why) = record.held(now) {

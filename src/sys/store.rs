@@ -302,10 +302,13 @@ impl Store {
     /// Takes the signs away, before the look that they asked for. Who had left one.
     pub fn take_kicks(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.root.join("kick")) else { return Vec::new() };
-        // `quota-check` takes its own.
         let take = |entry: std::fs::DirEntry| {
-            atomic::untouch(&entry.path());
-            entry.file_name().to_string_lossy().into_owned()
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // `quota-check` takes its own, when it looks.
+            if name != "quota" {
+                atomic::untouch(&entry.path());
+            }
+            name
         };
         entries.flatten().map(take).collect()
     }

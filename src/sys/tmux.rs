@@ -15,7 +15,9 @@ pub use listing::{Pane, PaneId, Snapshot};
 
 use super::process::{self, ProcessError, Said};
 use super::{atomic, clock};
+use crate::model::delivery::composer;
 use crate::model::name::SessionName;
+use crate::model::screen::without_hints;
 use crate::model::session::PoolSession;
 
 /// The oldest tmux that has everything used here.
@@ -350,6 +352,15 @@ impl Tmux {
     /// If the pane is gone.
     pub fn capture(&self, pane: &PaneId) -> Result<String, TmuxError> {
         Ok(self.call(&["capture-pane", "-p", "-t", pane.as_str()])?.stdout)
+    }
+
+    /// What stands in the composer of a client's screen; `None` if no composer can be seen.
+    ///
+    /// # Errors
+    /// If the pane is gone.
+    pub fn composer(&self, pane: &PaneId) -> Result<Option<String>, TmuxError> {
+        let rows = self.call(&["capture-pane", "-e", "-p", "-t", pane.as_str()])?.stdout;
+        Ok(composer(&without_hints(&rows)))
     }
 
     /// Ends a session of ours whose client has ended.

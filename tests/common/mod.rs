@@ -132,19 +132,24 @@ impl World {
     /// A world with the accounts `main`, `spare` and `third`, whose homes share one tree.
     pub fn with_accounts() -> Self {
         let world = Self::new();
-        let root = world.root.path().display().to_string();
         for home in ["acct", "spare", "third"] {
             world.log_in(home);
             std::os::unix::fs::symlink(world.path("shared"), world.path(&format!("{home}/projects"))).unwrap();
         }
+        world.add_accounts();
+        world
+    }
+
+    /// Names the accounts `spare` and `third` in the configuration.
+    pub fn add_accounts(&self) {
+        let root = self.root.path().display().to_string();
         let one = format!("accounts: [{{name: main, home: {root}/acct}}]");
         let all = format!(
             "accounts:\n- {{name: main, home: {root}/acct, priority: 1}}\n\
              - {{name: spare, home: {root}/spare, priority: 2}}\n- {{name: third, home: {root}/third, priority: 3}}\n\
              switch: {{drain_timeout: 3s, verify_timeout: 10s}}"
         );
-        world.write("config.yaml", world.read("config.yaml").replace(&one, &all));
-        world
+        self.write("config.yaml", self.read("config.yaml").replace(&one, &all));
     }
 
     /// How the service treats an account: see `examples/stand-in-agent/account.rs`.
@@ -274,7 +279,7 @@ impl World {
             assert!(
                 start.elapsed() < Duration::from_secs(60),
                 "waited for: {what}\n{watch:?}\n{dispatch:?}\n{}\n{}",
-                self.cf(&["status"]).out,
+                self.cf(&["status"]).out + &self.cf(&["log", "switches", "last"]).out,
                 self.agent_log().iter().map(|l| format!("{l}\n")).collect::<String>()
             );
             std::thread::sleep(Duration::from_millis(50));

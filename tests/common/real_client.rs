@@ -44,6 +44,19 @@ impl Api {
         Self { child, dir, base: format!("http://127.0.0.1:{}", port.trim()) }
     }
 
+    /// How each token is treated from now on.
+    pub fn mode(&self, modes: &Value) {
+        let temp = self.dir.join("mode.new");
+        std::fs::write(&temp, modes.to_string()).unwrap();
+        std::fs::rename(temp, self.dir.join("mode.json")).unwrap();
+    }
+
+    /// The body of a question, by its number in the log.
+    pub fn body(&self, n: &Value) -> String {
+        let name = format!("body/{:04}.json", n.as_u64().unwrap());
+        std::fs::read_to_string(self.dir.join(name)).unwrap_or_default()
+    }
+
     /// What it was asked.
     pub fn log(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.dir.join("requests.jsonl")).unwrap_or_default();
@@ -58,19 +71,28 @@ impl Drop for Api {
     }
 }
 
-/// A made-up login in the account's home of a world.
-pub fn log_in(w: &World, token: &str) {
-    let home = w.path("acct");
+/// A made-up login in an account's home of a world, which shares its conversations.
+pub fn log_in(w: &World, home: &str, token: &str) {
+    let home = w.path(home);
     std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
     symlink(w.path("shared"), home.join("projects")).unwrap();
-    let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let expires = jiff::Timestamp::now().as_millisecond() + 86_400_000;
     let login = json!({ "claudeAiOauth": {
-        "accessToken": token, "refreshToken": format!("{token}-r"), "expiresAt": expires + 86_400_000,
+        "accessToken": token, "refreshToken": format!("{token}-r"), "expiresAt": expires,
         "scopes": ["user:inference", "user:profile"], "subscriptionType": "max", "rateLimitTier": "default_claude_max_20x",
     }});
     let path = home.join(".credentials.json");
     std::fs::write(&path, login.to_string()).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A world with the accounts `main`, `spare` and `third` (tokens fake-A, fake-B, fake-C).
+pub fn world_with_accounts(program: &Path, api: &Api) -> World {
+    let w = world(program, api, "fake-A");
+    log_in(&w, "spare", "fake-B");
+    log_in(&w, "third", "fake-C");
+    w.add_accounts();
+    w
 }
 
 /// A world whose client is the real one.
@@ -82,7 +104,7 @@ pub fn world(program: &Path, api: &Api, token: &str) -> World {
 
 /// Configures a world for the real client. Nothing that only root needs is set for an ordinary user.
 pub fn setup(w: &World, program: &Path, api: &Api, token: &str, root: bool) {
-    log_in(w, token);
+    log_in(w, "acct", token);
     for project in ["app", "web"] {
         let git = Command::new("git").args(["init", "-q"]).arg(w.path(project)).env_clear().envs(&w.env).status();
         assert!(git.unwrap().success());

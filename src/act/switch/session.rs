@@ -12,12 +12,12 @@ use crate::act::look::{self, PERSON_TYPES, Scene};
 use crate::act::stop;
 use crate::env::Env;
 use crate::error::cause_of;
-use crate::model::delivery::{blocking_screen, composer, is_ours};
+use crate::model::delivery::{blocking_screen, is_ours};
 use crate::model::journal::{Checkpoint, Move, Stage};
-use crate::model::moving::{CARRY_ON, Proof, Ready, Sight, is_at_work, proof, ready};
+use crate::model::moving::{CARRY_ON, Proof, Ready, Sight, is_at_work, proof, ready, stands_still};
 use crate::model::name::{AccountName, SessionName};
 use crate::model::observe::PaneView;
-use crate::model::session::{Phase, SessionRecord, State};
+use crate::model::session::{Kind, Phase, SessionRecord, State};
 use crate::sys::process::ProcessId;
 use crate::sys::store::SessionLock;
 use crate::sys::tmux::{Tmux, TmuxError};
@@ -58,11 +58,14 @@ pub(super) fn one(env: &Env, tmux: &Tmux, log: &Log<'_>, name: &SessionName, lat
         match m.stage {
             Stage::Planned => match sight(env, tmux, log, name, late)? {
                 (Ready::Go, Some(record)) => {
-                    let account = target(env, log)?;
-                    if let Err(e) = target::sees(env, account, &record) {
-                        return Ok(Came::TargetDead(crate::error::messages_of(&e).join(": ")));
-                    }
-                    let checkpoint = checkpoint(env, &record)?;
+                    // What is wrong with this session alone is found before its client is ended.
+                    let taken = target(env, log, &m)
+                        .and_then(|account| target::sees(env, account, &record))
+                        .and_then(|()| checkpoint(env, &record));
+                    let checkpoint = match taken {
+                        Ok(checkpoint) => checkpoint,
+                        Err(e) => return over(Stage::Deferred, &crate::error::messages_of(&e).join(": ")),
+                    };
                     let why = format!("it is {}", record.note.state);
                     log.stage(name, Stage::Stopping, &why, |m| m.checkpoint = Some(checkpoint))?;
                 }
@@ -91,8 +94,8 @@ pub(super) fn one(env: &Env, tmux: &Tmux, log: &Log<'_>, name: &SessionName, lat
     }
 }
 
-fn target<'e>(env: &'e Env, log: &Log<'_>) -> Result<&'e crate::config::Account> {
-    let to = log.read(|j| j.to.clone());
+fn target<'e>(env: &'e Env, log: &Log<'_>, m: &Move) -> Result<&'e crate::config::Account> {
+    let to = log.read(|j| j.target(m).clone());
     env.config.account(&to).ok_or_else(|| anyhow!("no account `{to}` in the configuration"))
 }
 
@@ -104,14 +107,21 @@ fn sight(
     name: &SessionName,
     late: bool,
 ) -> Result<(Ready, Option<SessionRecord>)> {
-    let (to, urgent, m) = (log.read(|j| j.to.clone()), log.read(|j| j.urgent), log.of(name)?);
+    let m = log.of(name)?;
+    let (to, urgent) = log.read(|j| (j.target(&m).clone(), j.urgent));
     let Some(record) = env.store.session(name)? else {
         return Ok((Ready::Skip("nothing is known of it".to_owned()), None));
     };
-    if m.from != to && record.account.as_ref() == Some(&to) {
+    let there = record.account.as_ref() == Some(&to);
+    if there && m.from != to {
         return Ok((Ready::Skip(format!("it is on `{to}` already")), None));
     }
-    Ok(look_at(env, tmux, &record, late, urgent))
+    let (ready, record) = look_at(env, tmux, &record, late, urgent);
+    // One that is only started anew where it is may have gone on by itself.
+    if there && ready == Ready::Go && !record.as_ref().is_some_and(stands_still) {
+        return Ok((Ready::Skip("it goes on already".to_owned()), None));
+    }
+    Ok((ready, record))
 }
 
 /// Whether a session could be moved now, and its record as the look has left it.
@@ -127,7 +137,7 @@ pub fn look_at(
     let typed = scene.tmux.as_ref().ok().and_then(|s| s.typed(&record.name));
     let at_rest = matches!(record.note.state, State::Idle | State::Limited | State::Stalled);
     let draft = match scene.pane(&record).filter(|p| !p.dead && at_rest) {
-        Some(pane) => tmux.capture(&pane.id).ok().and_then(|screen| composer(&screen)).is_some_and(|text| {
+        Some(pane) => tmux.composer(&pane.id).ok().flatten().is_some_and(|text| {
             let ours = record.lease.as_ref().is_some_and(|l| is_ours(&text, l));
             !text.is_empty() && !ours
         }),
@@ -146,6 +156,9 @@ pub fn look_at(
 
 fn checkpoint(env: &Env, record: &SessionRecord) -> Result<Checkpoint> {
     let cwd = record.cwd.clone();
+    if let Some(gone) = cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
+        bail!("its directory is gone: `{}`", gone.display());
+    }
     Ok(Checkpoint {
         at: clock::now(),
         kind: record.kind,
@@ -176,28 +189,38 @@ fn end(env: &Env, tmux: &Tmux, log: &Log<'_>, held: &SessionLock) -> Result<()> 
 /// Starts the new client, or finds the one that a killed run has started.
 fn begin(env: &Env, tmux: &Tmux, log: &Log<'_>, held: &SessionLock, m: &Move) -> Result<Option<Came>> {
     let name = &m.session;
-    let to = log.read(|j| j.to.clone());
+    let to = log.read(|j| j.target(m).clone());
     let cp = m.checkpoint.as_ref().ok_or_else(|| anyhow!("session `{name}` has no checkpoint"))?;
     if m.on.as_ref() == Some(&to) && is_up(env, tmux, name, &to)? {
         log.stage(name, Stage::Verifying, "its new client runs", |_| {})?;
         return Ok(None);
     }
     if m.starts >= STARTS {
-        return given_up(log, m, &to).map(Some);
+        return given_up(env, log, m).map(Some);
     }
-    log.stage(name, Stage::Launching, &format!("on `{to}`"), |m| {
-        m.on = Some(to.clone());
-        m.starts += 1;
-    })?;
+    // A person has ended its task, and with it the session, since a run was killed here.
+    let record = env.store.session(name)?;
+    let task = record.as_ref().and_then(|r| r.lease.as_ref()).map(|l| &l.task);
+    if cp.kind == Kind::Pool && cp.task.is_some() && task != cp.task.as_ref() {
+        log.stage(name, Stage::Skipped, "its task was taken away", |_| {})?;
+        return Ok(Some(Came::Over));
+    }
+    log.stage(name, Stage::Launching, &format!("on `{to}`"), |m| m.on = Some(to.clone()))?;
     match start(env, tmux, held, cp, &to) {
         Ok(()) => log.stage(name, Stage::Verifying, "its new client runs", |_| {})?,
         Err(e) => {
             let why = crate::error::messages_of(&e).join(": ");
-            if let Some(TmuxError::Taken { ours: false, .. }) = cause_of(&e) {
-                log.stage(name, Stage::Failed, &why, |_| {})?;
-                return Ok(Some(Came::Over));
+            match cause_of::<TmuxError>(&e) {
+                // A person has launched it meanwhile, where it was.
+                Some(TmuxError::Taken { ours: true, .. }) => {
+                    log.stage(name, Stage::Stopping, &why, |m| m.starts += 1)?;
+                }
+                Some(_) => {
+                    log.stage(name, Stage::Failed, &why, |_| {})?;
+                    return Ok(Some(Came::Over));
+                }
+                None => log.stage(name, Stage::Launching, &why, |m| m.starts += 1)?,
             }
-            log.stage(name, Stage::Launching, &why, |_| {})?;
         }
     }
     Ok(None)
@@ -218,11 +241,17 @@ fn is_up(env: &Env, tmux: &Tmux, name: &SessionName, to: &AccountName) -> Result
     Ok(up)
 }
 
-/// The new client did not come up: the account's fault if nobody has come up there, else its own.
-fn given_up(log: &Log<'_>, m: &Move, to: &AccountName) -> Result<Came> {
-    let others = log.read(|j| j.moves.iter().any(|o| o.stage == Stage::Done && o.on.as_ref() == Some(to)));
-    let back = log.read(|j| j.from == j.to);
-    if others || back {
+/// The new client did not come up: its own fault, or that of the account if nobody has come up there.
+fn given_up(env: &Env, log: &Log<'_>, m: &Move) -> Result<Came> {
+    let (to, home) = log.read(|j| (j.target(m).clone(), j.is_home(m)));
+    let others = log.read(|j| j.moves.iter().any(|o| o.stage == Stage::Done && o.on.as_ref() == Some(&to)));
+    let record = env.store.session(&m.session)?;
+    let gone = m.checkpoint.as_ref().is_some_and(|c| !c.cwd.is_dir());
+    let unseen = match (record, env.config.account(&to)) {
+        (Some(record), Some(account)) => target::sees(env, account, &record).is_err(),
+        _ => true,
+    };
+    if others || home || gone || unseen {
         let why = format!("it does not come up on `{to}`: {}", m.why);
         log.stage(&m.session, Stage::Failed, &why, |_| {})?;
         return Ok(Came::Over);
@@ -288,7 +317,7 @@ fn start(env: &Env, tmux: &Tmux, held: &SessionLock, cp: &Checkpoint, to: &Accou
 /// Waits until the new client shows whether it works.
 fn verify(env: &Env, tmux: &Tmux, log: &Log<'_>, m: &Move) -> Result<Option<Came>> {
     let name = &m.session;
-    let (to, back) = log.read(|j| (j.to.clone(), j.from == j.to));
+    let (to, back) = log.read(|j| (j.target(m).clone(), j.is_home(m)));
     let Some(record) = env.store.session(name)? else { bail!("nothing is known of session `{name}`") };
     let process = record.client.as_ref().map(|c| ProcessId { pid: c.pid, start: c.start });
     let prompted = m.checkpoint.as_ref().is_some_and(|c| c.carry_on && c.has_transcript) || record.lease.is_some();
@@ -332,7 +361,7 @@ fn verify(env: &Env, tmux: &Tmux, log: &Log<'_>, m: &Move) -> Result<Option<Came
             let said = tmux.snapshot().ok().and_then(|s| s.pane(name, None).cloned());
             let why =
                 said.map_or_else(|| "the client ended at once".to_owned(), |p| launch::ended_at_once(tmux, &p));
-            log.stage(name, Stage::Launching, &why, |_| {})?;
+            log.stage(name, Stage::Launching, &why, |m| m.starts += 1)?;
             Ok(None)
         }
         _ => {

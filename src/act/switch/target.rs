@@ -11,7 +11,7 @@ use crate::model::journal::Journal;
 use crate::model::name::AccountName;
 use crate::model::session::SessionRecord;
 use crate::model::switch::decide;
-use crate::sys::claude;
+use crate::sys::{claude, clock};
 
 /// Whether an account can take these sessions: its home, its login, their conversations seen from there.
 /// Everything that a launch will write into the home is written now.
@@ -21,18 +21,22 @@ use crate::sys::claude;
 pub fn check(env: &Env, account: &Account, sessions: &[SessionRecord]) -> Result<()> {
     let known = gather::recorded(env, account, sessions)?;
     // A pause after failed launches is a reason not to move there too.
-    if let Some(why) = known.view.obstacles(env.now).first() {
+    if let Some(why) = known.view.obstacles(clock::now()).first() {
         return Err(anyhow!("account `{}`: {why}", account.name))
             .hint(format!("claude-failover account check {}", account.name));
     }
     for record in sessions {
         let Some(cwd) = &record.cwd else { continue };
         if !cwd.is_dir() {
-            continue; // that session fails by itself, and says so
+            continue; // that session is left where it is, and says so
         }
         claude::prepare(&env.store, &env.config.client, account, cwd)
             .with_context(|| format!("account `{}` cannot be prepared", account.name))?;
-        sees(env, account, record)?;
+    }
+    // One conversation that cannot be seen is that session's own; all of them are the account's links.
+    let unseen: Vec<_> = sessions.iter().map(|record| sees(env, account, record)).collect();
+    if !unseen.is_empty() && unseen.iter().all(Result::is_err) {
+        return unseen.into_iter().collect();
     }
     Ok(())
 }
@@ -69,7 +73,7 @@ pub fn next(env: &Env, journal: &Journal) -> Result<Option<AccountName>> {
     let is_out = |name: &AccountName| *name == journal.to || journal.dead.iter().any(|d| d.account == *name);
     let views: Vec<_> = found.views().into_iter().filter(|v| !is_out(&v.name)).collect();
     let memory = env.store.memory()?;
-    let decision = decide(env.now, &views, &journal.from, &memory, &env.config.quota.policy, &[]);
+    let decision = decide(clock::now(), &views, &journal.from, &memory, &env.config.quota.policy, &[]);
     for name in decision.candidates() {
         let Some(account) = env.config.account(name) else { continue };
         let moved = |r: &&SessionRecord| journal.moves.iter().any(|m| m.session == r.name);

@@ -40,8 +40,8 @@ fn text(env: &Env, found: &Found, decision: &Decision) -> String {
     for (name, e) in &found.broken {
         out.push_str(&format!("{} {e:#}\n", styled(BAD, name)));
     }
-    for weak in &found.weak {
-        out.push_str(&format!("{weak}; that alone decides nothing\n"));
+    for (account, weak) in &found.weak {
+        out.push_str(&format!("{weak}, on `{account}`; that alone decides nothing\n"));
     }
     let policy = &env.config.quota.policy;
     out.push_str(&format!(

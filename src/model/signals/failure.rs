@@ -8,10 +8,10 @@ use crate::model::name::SessionName;
 use crate::model::quota::{Signal, Source, Window};
 
 /// What a failed turn says about the account.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// A usage limit was hit. Which window, if the words name one; when it ends they do not say.
-    Limit(Signal),
+    /// A usage limit was hit. Of which window, if the words name one; when it ends they do not say.
+    Limit(Option<Window>),
     /// The account cannot be used until a person has done something.
     Trouble(Trouble),
     /// The service, the network or the request: says nothing about the account.
@@ -42,7 +42,7 @@ impl Trouble {
 /// Judges a failed turn. The words are those of the client, never the agent's: they stand in the
 /// hook's own message. `rate_limit` alone is also a short-term 429, which is no usage limit.
 #[must_use]
-pub fn read(failure: &Seen, session: &SessionName) -> Failure {
+pub fn read(failure: &Seen) -> Failure {
     let text = failure.text.as_str();
     match failure.what.as_str() {
         "authentication_failed" | "oauth_org_not_allowed" => Failure::Trouble(Trouble::Login),
@@ -66,17 +66,23 @@ pub fn read(failure: &Seen, session: &SessionName) -> Failure {
                 "" | "usage" => None,
                 model => Window::parse(&format!("model:{model}")),
             };
-            Failure::Limit(Signal {
-                at: failure.at,
-                source: Source::Failure,
-                window,
-                percent: None,
-                resets_at: None,
-                hit: true,
-                session: Some(session.clone()),
-            })
+            Failure::Limit(window)
         }
         _ => Failure::Other,
+    }
+}
+
+/// The signal of a limit that was hit.
+#[must_use]
+pub fn signal(failure: &Seen, window: Option<Window>, session: &SessionName) -> Signal {
+    Signal {
+        at: failure.at,
+        source: Source::Failure,
+        window,
+        percent: None,
+        resets_at: None,
+        hit: true,
+        session: Some(session.clone()),
     }
 }
 
@@ -86,12 +92,12 @@ mod tests {
 
     fn judged(what: &str, text: &str) -> Failure {
         let seen = Seen { what: what.into(), text: text.into(), ..Seen::default() };
-        read(&seen, &SessionName::new("p-0").unwrap())
+        read(&seen)
     }
 
     fn limit(text: &str) -> Option<Window> {
         match judged("rate_limit", text) {
-            Failure::Limit(signal) => signal.window,
+            Failure::Limit(window) => window,
             other => panic!("{text}: {other:?}"),
         }
     }
