@@ -30,7 +30,7 @@ pub fn check(env: &Env, account: &Account, sessions: &[SessionRecord]) -> Result
         if !cwd.is_dir() {
             continue; // that session fails by itself, and says so
         }
-        claude::prepare(&env.store, &env.config.client, account, cwd)
+        claude::prepare(&env.store, &env.config, account, cwd)
             .with_context(|| format!("account `{}` cannot be prepared", account.name))?;
         sees(env, account, record)?;
     }
