@@ -69,6 +69,7 @@ pub fn parse() -> Result<Cli, Exit> {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Account(commands::account::Args),
     Config(commands::config::Args),
     Dispatch(commands::dispatch::Args),
     #[command(hide = true)]

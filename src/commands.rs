@@ -1,5 +1,6 @@
 //! One file a subcommand; here the one match.
 
+pub mod account;
 pub mod config;
 pub mod dispatch;
 pub mod event;
@@ -27,6 +28,7 @@ use crate::error::Exit;
 pub fn run(cli: &Cli) -> Result<Exit> {
     let env = || Env::new(&cli.global);
     match &cli.command {
+        Command::Account(args) => account::run(&env()?, args),
         Command::Config(args) => config::run(&cli.global, args),
         Command::Dispatch(args) => dispatch::run(&env()?, args),
         Command::Event(args) => event::run(&cli.global, args),

@@ -4,6 +4,7 @@ pub mod atomic;
 pub mod claude;
 pub mod clock;
 pub mod events;
+pub mod home;
 pub mod input;
 pub mod lock;
 pub mod login;

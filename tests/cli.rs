@@ -8,6 +8,7 @@
     reason = "tests make, run and break things"
 )]
 
+mod accounts;
 mod architecture;
 mod bad_input;
 mod common;

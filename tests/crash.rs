@@ -35,8 +35,13 @@ fn sweep_in(
 ) {
     // They wait more than they work.
     const AT_ONCE: usize = 8;
+    // What a first launch does to a home has its own sweeps; elsewhere the home is ready.
+    let ready = !["account", "launch"].contains(&args[0]);
     let point = |n: usize| -> bool {
         let w = world();
+        if ready {
+            link_home(&w);
+        }
         prepare(&w);
         let code = run(&w, &[("CLAUDE_FAILOVER_CRASH_AT", &n.to_string())]);
         if code != CRASHED {
@@ -69,6 +74,17 @@ fn sweep_in(
         assert!(n < 800, "{args:?} never ends");
     }
     assert!(n > least, "only {n} points in {args:?}: is the feature `crash-points` on?");
+}
+
+fn link_home(w: &World) {
+    for name in ["projects", "session-env", "file-history", "todos"] {
+        let target = w.path("home/.claude-shared").join(name);
+        std::fs::create_dir_all(&target).unwrap();
+        let link = w.path("acct").join(name);
+        if link.symlink_metadata().is_err() {
+            std::os::unix::fs::symlink(target, link).unwrap();
+        }
+    }
 }
 
 /// Every state file is whole, whatever moment it was.
@@ -341,6 +357,36 @@ fn launch() {
             assert_eq!(w.prompts().len(), 1, "point {n}");
         },
     );
+}
+
+#[test]
+fn account_add_that_adopts_a_home() {
+    use crate::accounts::{is_adopted, used_home};
+    let run = |w: &World, env: &[(&str, &str)]| {
+        w.cf_env(&["account", "add", "old", "--adopt", "--merge", "--yes"], env).code
+    };
+    let settle = |w: &World, n: usize| is_adopted(w, &format!("point {n}"));
+    sweep_run(&["account", "add"], 40, used_home, settle, run);
+    // Into an empty tree that another account has made.
+    let empty = |w: &World| {
+        used_home(w);
+        w.ok(&["account", "add", "main"]);
+    };
+    sweep_run(&["account", "add"], 24, empty, settle, run);
+    // Into one that has conversations: of those with one name the larger is kept in its place.
+    let full = |w: &World| {
+        empty(w);
+        w.write("home/.claude-shared/projects/-app/one.jsonl", "f\n");
+        w.write("home/.claude-shared/projects/-else/three.jsonl", "third\n");
+    };
+    let settle = |w: &World, n: usize| {
+        let parked = w.path("home/.claude-shared/parked/old/projects/-app");
+        assert_eq!(w.read("home/.claude-shared/parked/old/projects/-app/one.jsonl"), "f\n", "point {n}");
+        assert_eq!(w.read("home/.claude/projects/-else/three.jsonl"), "third\n", "point {n}");
+        std::fs::remove_file(parked.join("one.jsonl")).unwrap();
+        is_adopted(w, &format!("point {n} of a merge"));
+    };
+    sweep_run(&["account", "add"], 24, full, settle, run);
 }
 
 #[test]

@@ -84,8 +84,8 @@ pub fn start(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<
         let (session, pid) = (spec.session.to_string(), process.pid);
         return Err(tmux_error(TmuxError::Taken { session, pid, ours: true }));
     }
-    let program = claude::prepare(&env.store, &env.config.client, account, &spec.cwd)?;
-    intend(env, spec)?;
+    let program = claude::prepare(&env.store, &env.config, account, &spec.cwd)?;
+    intend(env, spec, account)?;
     let pane = open(env, tmux, account, spec, &program, old)?;
     let process = ProcessId::of(pane.pid).filter(|_| !pane.dead);
     let Some(process) = process else { bail!(ended_at_once(tmux, &pane)) };
@@ -138,9 +138,9 @@ fn settled_pane(tmux: &Tmux, session: &SessionName) -> Result<Option<Pane>> {
 }
 
 /// Our own record of the intent, and the overlay that the client will find.
-fn intend(env: &Env, spec: &Spec) -> Result<()> {
+fn intend(env: &Env, spec: &Spec, account: &Account) -> Result<()> {
     let mut locked = env.store.lock()?;
-    let overlay = claude::overlay_for(&env.store, &env.program, &spec.session);
+    let overlay = claude::overlay_for(&env.store, &env.program, &spec.session, account);
     locked.write_overlay(&spec.session, &overlay)?;
     // What it says of usage is of the earlier client, and perhaps of another account.
     atomic::untouch(&env.store.statusline_path(&spec.session));
@@ -191,7 +191,7 @@ fn open(
         &claude::Start {
             client: &env.config.client,
             home: &env.config.home,
-            account_home: &account.home,
+            account,
             session: &spec.session,
             model: spec.model.as_deref(),
             conversation: &spec.conversation,

@@ -10,14 +10,16 @@
 //! at the n-th durable step; the tests walk over all n.
 #![expect(clippy::disallowed_methods, reason = "this is the module the lint points to")]
 
-use anyhow::{Context, Result, anyhow};
+mod link;
+
+use anyhow::{Context, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Mark;
+pub use link::{close_dir, exchange, is_place_holder, move_and_link, point_link, sweep_home, symlink};
 
 /// How temp files begin; listings skip names with a leading dot.
 pub const TEMP_PREFIX: &str = ".tmp-";
@@ -186,34 +188,6 @@ pub fn replace(from: &Path, to: &Path) -> Result<()> {
     step("rename over");
     fs::rename(from, to).with_context(|| format!("could not move `{}` to `{}`", from.display(), to.display()))?;
     sync_dir(parent(to)?)
-}
-
-/// Points a symbolic link at another place, in one step; makes it if it is not there. Nothing but a link
-/// is ever replaced.
-///
-/// # Errors
-/// If something else lies there, or a step fails.
-pub fn point_link(link: &Path, target: &Path) -> Result<()> {
-    match fs::read_link(link) {
-        Ok(old) if old == target => return Ok(()),
-        Ok(_) => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(_) => {
-            return Err(anyhow!("not a link: `{}`", link.display()))
-                .hint("move what lies there out of the way, or point the configuration elsewhere");
-        }
-    }
-    let name = link.file_name().unwrap_or_default().to_string_lossy();
-    let temp = parent(link)?.join(format!(".tmp-{name}.{}", std::process::id()));
-    let _ = fs::remove_file(&temp); // of a killed run with our pid
-    std::os::unix::fs::symlink(target, &temp)
-        .with_context(|| format!("could not make a link `{}`", temp.display()))?;
-    step("rename link over");
-    if let Err(e) = fs::rename(&temp, link) {
-        let _ = fs::remove_file(&temp);
-        return Err(e).with_context(|| format!("could not replace the link `{}`", link.display()));
-    }
-    sync_dir(parent(link)?)
 }
 
 /// Whether an error of [`create`] or [`claim`] says that the target name was taken.

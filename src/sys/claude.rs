@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::atomic;
 use super::store::Store;
-use crate::config::{Account, Client};
-use crate::error::Mark;
+use super::{atomic, home, login};
+use crate::config::{Account, Client, Config};
+use crate::error::{Mark, hinted};
+use crate::model::account::{AccountKind, Login};
 use crate::model::delivery::is_ours;
 use crate::model::event::ClientFile;
 use crate::model::front_matter::Tokens;
@@ -44,8 +45,8 @@ pub struct Start<'a> {
     pub client: &'a Client,
     /// `HOME` of the session.
     pub home: &'a Path,
-    /// The account's home (`CLAUDE_CONFIG_DIR`).
-    pub account_home: &'a Path,
+    /// The account: its home, its kind, its own variables.
+    pub account: &'a Account,
     /// The session.
     pub session: &'a SessionName,
     /// The model, if one is asked for.
@@ -66,12 +67,22 @@ pub struct Start<'a> {
     pub state: &'a Path,
 }
 
+/// Puts the token into the environment from its file, and becomes the client: a secret never stands in an
+/// argument list, and the process stays the same.
+const WITH_TOKEN: &str = "\
+{ read -r CLAUDE_CODE_OAUTH_TOKEN <\"$1\" || [ -n \"$CLAUDE_CODE_OAUTH_TOKEN\" ]; } || exit 1; \
+export CLAUDE_CODE_OAUTH_TOKEN; shift; exec \"$@\"";
+
 /// The command line of a client: `env -i` gives it exactly the environment that it should have,
 /// and `exec`s it, so that the pane's process is the client itself.
 #[must_use]
 pub fn argv(start: &Start<'_>, program: &Path) -> Vec<String> {
     let mut argv = vec!["/usr/bin/env".to_owned(), "-i".to_owned()];
     argv.extend(environment(start).into_iter().map(|(k, v)| format!("{k}={v}")));
+    if let (AccountKind::Token, Some(file)) = (start.account.kind, &start.account.token_file) {
+        argv.extend(["/bin/sh", "-c", WITH_TOKEN, "sh"].map(str::to_owned));
+        argv.push(file.display().to_string());
+    }
     argv.push(program.display().to_string());
     argv.extend(start.client.args.iter().cloned());
     argv.extend(["--settings".to_owned(), start.overlay.display().to_string()]);
@@ -100,7 +111,7 @@ fn environment(start: &Start<'_>) -> BTreeMap<String, String> {
         ("LOGNAME", user),
         ("TERM", "xterm-256color".to_owned()),
         ("LANG", "C.UTF-8".to_owned()),
-        ("CLAUDE_CONFIG_DIR", text(start.account_home)),
+        ("CLAUDE_CONFIG_DIR", text(&start.account.home)),
         // A newer client offers another screen at its start, and the offer eats the first prompt.
         ("CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN", "1".to_owned()),
         // Grey suggestions in the composer would look like a person's draft.
@@ -117,13 +128,14 @@ fn environment(start: &Start<'_>) -> BTreeMap<String, String> {
         env.insert("ANTHROPIC_BASE_URL".to_owned(), base.clone());
     }
     env.extend(start.client.env.clone());
+    env.extend(start.account.env.clone());
     env
 }
 
 /// The settings overlay of a session: our event hooks and status line, and the answers to dialogs
 /// that settings can answer. It is read once and kept in memory by the client.
 #[must_use]
-pub fn overlay(program: &Path, state: &Path, session: &SessionName) -> String {
+pub fn overlay(program: &Path, state: &Path, session: &SessionName, account: &Account) -> String {
     let args = |command: &str| {
         [command, "--state-dir", &state.display().to_string(), "--session", session.as_str()]
             .map(str::to_owned)
@@ -136,12 +148,17 @@ pub fn overlay(program: &Path, state: &Path, session: &SessionName) -> String {
     let mut line = vec![program.display().to_string()];
     line.extend(args("statusline"));
     let line = shlex::try_join(line.iter().map(String::as_str)).unwrap_or_default();
-    let settings = json!({
+    let mut settings = json!({
         "hooks": hooks,
         "statusLine": { "type": "command", "command": line },
         "skipDangerousModePermissionPrompt": true,
         "editorMode": "normal",
     });
+    if let (AccountKind::ApiKey, Some(file)) = (account.kind, &account.token_file) {
+        // A key in the environment would have to be approved in a dialog.
+        let file = file.display().to_string();
+        settings["apiKeyHelper"] = shlex::try_join(["cat", "--", &file]).unwrap_or_default().into();
+    }
     format!("{settings:#}\n")
 }
 
@@ -153,7 +170,7 @@ pub fn overlay(program: &Path, state: &Path, session: &SessionName) -> String {
 pub fn seed_home(home: &Path, cwd: &Path) -> Result<()> {
     if !home.is_dir() {
         return Err(anyhow!("the account's home does not exist: `{}`", home.display()))
-            .hint(format!("log in once with `CLAUDE_CONFIG_DIR={} claude`", home.display()));
+            .hint("`claude-failover account add NAME` makes it, `account login NAME` logs in");
     }
     let path = home.join(".claude.json");
     // Written through a link, or the link would be replaced by a file.
@@ -163,9 +180,7 @@ pub fn seed_home(home: &Path, cwd: &Path) -> Result<()> {
     }
     // The client's own lock on this file is a directory beside it. Under it the file is read once
     // more: what the client has written meanwhile is kept.
-    let mut lock = path.clone().into_os_string();
-    lock.push(".lock");
-    let _held = atomic::DirLock::wait(Path::new(&lock), std::time::Duration::from_secs(12));
+    let _held = home::lock_client_file(&path);
     match seeded(&path, cwd)? {
         Some(text) => atomic::write(&path, text.as_bytes()),
         None => Ok(()),
@@ -199,7 +214,8 @@ fn seeded(path: &Path, cwd: &Path) -> Result<Option<String>> {
 
 /// The folders under which the client looks for trust: the checkout, and for a worktree the main
 /// checkout; without git the folder itself.
-fn trust_roots(cwd: &Path) -> Vec<PathBuf> {
+#[must_use]
+pub fn trust_roots(cwd: &Path) -> Vec<PathBuf> {
     let real = cwd.canonicalize().unwrap_or_else(|_| cwd.to_owned());
     let mut roots = vec![real.clone()];
     let Some(top) = real.ancestors().find(|d| d.join(".git").exists()) else { return roots };
@@ -335,8 +351,10 @@ pub fn tokens(transcript: &Path, since: jiff::Timestamp) -> Result<Tokens> {
 /// Prepares everything that a launch needs on disk except the record.
 ///
 /// # Errors
-/// If the client is not installed, the directory is gone, or the home cannot be prepared.
-pub fn prepare(store: &Store, client: &Client, account: &Account, cwd: &Path) -> Result<PathBuf> {
+/// If the client is not installed, the directory is gone, the account's token cannot be used, or the home
+/// cannot be prepared.
+pub fn prepare(store: &Store, config: &Config, account: &Account, cwd: &Path) -> Result<PathBuf> {
+    let client = &config.client;
     let program = super::paths::find_program(&client.program, &client.path)
         .ok_or_else(|| anyhow!("the client is not installed: `{}`", client.program.display()))
         .hint("install it, or set `client.program` to its absolute path")?;
@@ -346,14 +364,42 @@ pub fn prepare(store: &Store, client: &Client, account: &Account, cwd: &Path) ->
     }
     // One at a time for each home: two launches would lose one another's trust entry.
     let _held = store.home_lock(&account.name)?;
+    check_token(account)?;
+    if account.home.is_dir() {
+        let shadowed = home::make_missing_links(&account.home, &home::tree(config))?;
+        // Who has one account moves nothing to another.
+        if shadowed.contains(&"projects") && config.accounts.len() > 1 {
+            log::warn!(
+                "account `{}` keeps its conversations to itself: see `claude-failover account check`",
+                account.name
+            );
+        }
+    }
     seed_home(&account.home, cwd)?;
     Ok(program)
 }
 
+/// A client that finds no token asks for a login, in a dialog that nobody sees.
+fn check_token(account: &Account) -> Result<()> {
+    let Some(file) = &account.token_file else { return Ok(()) };
+    let shown = file.display();
+    match login::look(account, super::clock::now()).login {
+        Login::Unreadable => Err(hinted(
+            anyhow!("others can read the token of account `{}`, or we cannot: `{shown}`", account.name),
+            format!("chmod 600 {shown}"),
+        )),
+        login if login.is_usable() => Ok(()),
+        _ => Err(hinted(
+            anyhow!("the token of account `{}` is missing: `{shown}`", account.name),
+            "write it into that file, mode 0600",
+        )),
+    }
+}
+
 /// The overlay's text for a session of this store.
 #[must_use]
-pub fn overlay_for(store: &Store, program: &Path, session: &SessionName) -> String {
-    overlay(program, store.root(), session)
+pub fn overlay_for(store: &Store, program: &Path, session: &SessionName, account: &Account) -> String {
+    overlay(program, store.root(), session, account)
 }
 
 #[cfg(test)]
@@ -380,6 +426,44 @@ mod tests {
         std::fs::write(home.join(".claude.json"), "{\n\"a\":").unwrap();
         let error = seed_home(&home, &app).unwrap_err().to_string();
         assert!(error.contains(".claude.json:2`"), "{error}");
+    }
+
+    #[test]
+    fn a_token_stands_in_no_argument_and_a_key_comes_by_the_overlay() {
+        let text = "client: {path: /bin}\naccounts:\n- {name: t, home: /t, kind: token, token_file: /s/t}\n\
+                    - {name: k, home: /k, kind: api_key, token_file: \"/s/a key\"}\n\
+                    - {name: c, home: /c, kind: cloud, env: {AWS_PROFILE: work}}\nprojects_dir: /";
+        let inputs = crate::config::LoadInputs { home: Path::new("/me"), strict: false };
+        let config = crate::config::parse(text, None, &inputs).unwrap();
+        let name = SessionName::new("s").unwrap();
+        let of = |n: usize| {
+            let start = Start {
+                client: &config.client,
+                home: Path::new("/me"),
+                account: &config.accounts[n],
+                session: &name,
+                model: None,
+                conversation: "id",
+                resume: true,
+                prompt: None,
+                overlay: Path::new("/o"),
+                program: Path::new("/p"),
+                config: Path::new("/c"),
+                state: Path::new("/st"),
+            };
+            let overlay = overlay(Path::new("/p"), Path::new("/st"), &name, &config.accounts[n]);
+            let overlay: Value = serde_json::from_str(&overlay).unwrap();
+            (argv(&start, Path::new("/bin/claude")), overlay["apiKeyHelper"].clone())
+        };
+        let (line, helper) = of(0);
+        let at = line.iter().position(|w| w == "/bin/sh").unwrap();
+        assert_eq!(line[at + 3..at + 6], ["sh", "/s/t", "/bin/claude"]);
+        assert_eq!(helper, Value::Null);
+        let (line, helper) = of(1);
+        assert!(!line.iter().any(|w| w == "/bin/sh"));
+        assert_eq!(helper, "cat -- '/s/a key'");
+        let (line, helper) = of(2);
+        assert!(line.contains(&"AWS_PROFILE=work".to_owned()) && helper == Value::Null);
     }
 
     #[test]

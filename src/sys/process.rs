@@ -124,6 +124,30 @@ pub fn run<S: AsRef<OsStr>>(
     })
 }
 
+/// Runs a program on the terminal of whoever runs us, with just this environment, and waits for its end.
+/// Its exit code, or 128 + the signal that ended it.
+///
+/// # Errors
+/// If it does not exist or cannot be started.
+pub fn foreground(
+    program: &Path,
+    args: &[&str],
+    env: &std::collections::BTreeMap<String, String>,
+) -> Result<i32, ProcessError> {
+    let failed = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => ProcessError::NotFound(program.to_owned()),
+        _ => ProcessError::Failed(program.to_owned(), e),
+    };
+    // A Ctrl-C is meant for the program; we stay to say what came of it. The mask is not inherited.
+    let mut keys = nix::sys::signal::SigSet::empty();
+    keys.add(Signal::SIGINT);
+    keys.add(Signal::SIGQUIT);
+    let _ = keys.thread_block();
+    SPAWNED.fetch_add(1, Ordering::Relaxed);
+    let status = Command::new(program).args(args).env_clear().envs(env).status().map_err(failed)?;
+    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+}
+
 /// A process that cannot be mistaken for a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessId {

@@ -30,7 +30,7 @@ pub fn check(env: &Env, account: &Account, sessions: &[SessionRecord]) -> Result
         if !cwd.is_dir() {
             continue; // that session is left where it is, and says so
         }
-        claude::prepare(&env.store, &env.config.client, account, cwd)
+        claude::prepare(&env.store, &env.config, account, cwd)
             .with_context(|| format!("account `{}` cannot be prepared", account.name))?;
     }
     // One conversation that cannot be seen is that session's own; all of them are the account's links.

@@ -1,0 +1,63 @@
+//! `account`: the operator's logins and their homes.
+
+mod add;
+mod check;
+mod drop;
+mod list;
+mod login;
+
+use anyhow::{Result, anyhow};
+
+use crate::config::Account;
+use crate::env::Env;
+use crate::error::{Exit, Mark};
+use crate::model::account::AccountKind;
+use crate::model::name::AccountName;
+
+/// Look after the accounts: their homes, links and logins
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Add(add::Add),
+    List(list::List),
+    Login(login::Login),
+    Check(check::Check),
+    Drop(drop::Drop),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the account is unknown, its home cannot be used, or a step fails.
+pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    match &args.verb {
+        Verb::Add(args) => add::add(env, args),
+        Verb::List(args) => list::list(env, args),
+        Verb::Login(args) => login::login(env, args),
+        Verb::Check(args) => check::check(env, args),
+        Verb::Drop(args) => drop::drop(env, args),
+    }
+}
+
+/// An account of the configuration.
+fn account<'a>(env: &'a Env, name: &AccountName) -> Result<&'a Account> {
+    env.config
+        .account(name)
+        .ok_or_else(|| anyhow!("no account `{name}` in the configuration"))
+        .hint("`claude-failover account list` lists them")
+}
+
+/// The word of the configuration for a kind.
+fn kind(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::Subscription => "subscription",
+        AccountKind::Token => "token",
+        AccountKind::ApiKey => "api_key",
+        AccountKind::Cloud => "cloud",
+    }
+}
