@@ -14,6 +14,7 @@ mod bad_input;
 mod common;
 mod contention;
 mod crash;
+mod faults;
 mod flow;
 mod help;
 mod ownership;

@@ -2,7 +2,8 @@
 //! a test can change it while clients run.
 //!
 //! ```json
-//! {"five_hour": 31, "seven_day": 12, "resets_at": 1900000000, "limit": "five_hour", "login": "refused"}
+//! {"five_hour": 31, "seven_day": 12, "resets_at": 1900000000, "limit": "five_hour", "login": "refused",
+//!  "start": 3}
 //! ```
 
 use serde_json::{Value, json};
@@ -28,6 +29,11 @@ impl Account {
     fn said(&self) -> Value {
         let text = std::fs::read_to_string(&self.file).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// With what the client ends at once, instead of starting.
+    pub fn start(&self) -> Option<i32> {
+        self.said()["start"].as_i64().and_then(|code| code.try_into().ok())
     }
 
     pub fn resets_at(&self) -> i64 {

@@ -73,6 +73,10 @@ fn stamp() -> String {
 
 impl Client {
     pub fn start(id: Option<String>, resumed: bool, home: &Path, settings: Option<&str>, model: String) -> Self {
+        if let Some(code) = Account::of(home).start() {
+            println!("Error: this account cannot start a client");
+            std::process::exit(code);
+        }
         let cwd = std::env::current_dir().and_then(|d| d.canonicalize()).unwrap_or_default();
         let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let folder: String =
