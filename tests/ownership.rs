@@ -416,11 +416,15 @@ fn a_prompt_is_looked_for_in_the_conversation_that_it_began() {
 
 #[test]
 fn a_session_at_a_limit_without_a_task_holds_nothing_up() {
-    let w = World::new();
+    let mut w = World::new();
     w.task("web:a", "[[done]] [[limit:five_hour]]");
     w.ok(&["dispatch"]);
     until("limited", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
     w.task("web:b", "[[say:b]]");
+    w.ok(&["watch"]);
+    // The account itself is tried again after half an hour; the session is no more in the way then.
+    let later = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_mins(40)).unwrap();
+    w.env.insert("CLAUDE_FAILOVER_NOW".into(), later.to_string());
     w.drive("the next", |w| w.place("web:b") == "done md");
 }
 

@@ -4,6 +4,7 @@ pub mod explain;
 
 use anyhow::Result;
 use serde::Serialize;
+use std::time::Duration;
 
 use super::switch::{exit, movable, pin, resume, tell};
 use crate::act::gather::{self, Found, How};
@@ -134,7 +135,16 @@ pub fn cycle(env: &Env, report: &mut Report) -> Result<(Option<Decision>, Exit)>
         report.actions.extend(items);
     }
     let sessions = env.store.sessions()?;
-    let found = gather::all(env, &sessions, How { store: true, forecast_all: false })?;
+    let how = How { store: true, forecast_all: false };
+    let mut found = gather::all(env, &sessions, how)?;
+    if is_endless(&found, &env.active()) {
+        // The client says when a limit ends a moment after it says that it was hit; a client that is moved
+        // away at once says it never.
+        clock::wait_for(ENDS, Duration::from_millis(100), || {
+            found = gather::all(env, &sessions, how).ok()?;
+            (!is_endless(&found, &env.active())).then_some(())
+        });
+    }
     for (name, e) in &found.broken {
         report.actions.push(Item::error(name, "not seen", e));
     }
@@ -172,6 +182,20 @@ pub fn cycle(env: &Env, report: &mut Report) -> Result<(Option<Decision>, Exit)>
     strays(env, &tmux, found, report)?;
     drop(switching);
     Ok((Some(decision), code))
+}
+
+/// How long a limit that was hit just now is given to say when it ends.
+const ENDS: Duration = Duration::from_millis(1500);
+
+/// Whether a limit of an account was hit just now and nothing has said when it ends.
+fn is_endless(found: &Found, account: &AccountName) -> bool {
+    let Some(known) = found.get(account) else { return false };
+    let (now, record) = (clock::now(), &known.record);
+    record
+        .limits
+        .values()
+        .chain(&record.blind_limit)
+        .any(|l| l.until.is_none() && now.duration_since(l.at).unsigned_abs() < ENDS * 2)
 }
 
 /// Makes a switch; if the chosen account cannot take the sessions after all, the next one.
