@@ -62,6 +62,11 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
+    // `bench switch`: only what a switch costs.
+    if std::env::args().nth(1).is_some_and(|word| word == "switch") {
+        switch::ticks();
+        return switch::moves();
+    }
     let w = World::new("busy", 20, 1000, 10);
     w.make_busy(10);
     row("dispatch, 1,000 tasks wait, no session is idle", 101, || plain(&mut w.command(&["dispatch"])));

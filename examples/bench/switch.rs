@@ -119,7 +119,6 @@ while [ $n -lt "$SESSIONS" ]; do
     pid=$(tmux -S "$DIR/t.sock" display-message -p -t "=p-$n:" '#{pane_pid}')
     id=$(sed -n 's/.*"conversation": *"\([^"]*\)".*/\1/p' "$DIR/state/sessions/p-$n.json" | head -1)
     kill -TERM "$pid"
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
     while [ "$(tmux -S "$DIR/t.sock" display-message -p -t "=p-$n:" '#{pane_dead}')" != 1 ]; do sleep 0.01; done
     tmux -S "$DIR/t.sock" respawn-pane -t "=p-$n:" -c "$DIR/p0" -- /usr/bin/env -i HOME="$DIR/home" PATH=/usr/bin:/bin \
         TERM=xterm-256color CLAUDE_CONFIG_DIR="$DIR/spare" STAND_IN_LOG="$DIR/agent.log" "$AGENT" \

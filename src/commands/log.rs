@@ -150,8 +150,12 @@ fn one(env: &Env, id: &str) -> Result<()> {
     let mut out = format!("{}\n", styled(STRONG, head(env, &journal)));
     for step in &journal.steps {
         let session = step.session.as_ref().map(|s| format!("{s} ")).unwrap_or_default();
-        let after = words(step.at.duration_since(journal.begun));
-        out.push_str(&format!("  {} {session}{}\n", styled(FAINT, format!("+{after:>4}")), cut(&step.what, 200)));
+        let after = step.at.duration_since(journal.begun);
+        let after = match after.as_secs() {
+            0..60 => format!("{:.1}s", after.as_secs_f64()),
+            _ => words(after),
+        };
+        out.push_str(&format!("  {} {session}{}\n", styled(FAINT, format!("+{after:>5}")), cut(&step.what, 200)));
     }
     env.out.text(&out);
     Ok(())
