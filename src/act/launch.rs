@@ -70,9 +70,11 @@ pub fn start(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<
     {
         atomic::ensure_dir(dir)?; // a runtime folder is empty after each boot
     }
-    tmux.ensure_server().map_err(tmux_error)?;
     let record = env.store.session(&spec.session)?;
     let old = settled_pane(tmux, &spec.session)?;
+    if old.is_none() {
+        tmux.ensure_server().map_err(tmux_error)?;
+    }
     if let Some(pane) = &old
         && !pane.dead
     {

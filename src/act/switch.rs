@@ -10,6 +10,8 @@ pub use target::{check, next};
 
 use anyhow::{Result, anyhow};
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -172,20 +174,15 @@ pub fn carry_on(env: &Env, tmux: &Tmux, journal: Journal) -> Result<Journal> {
         // A first one shows whether the account works; then a few at once.
         let proved =
             log.read(|j| j.back || j.moves.iter().any(|m| m.stage == Stage::Done && m.on.as_ref() == Some(&to)));
-        batch.truncate(if proved { env.config.switch.ramp as usize } else { 1 });
+        batch.truncate(if proved { usize::MAX } else { 1 });
         let limit = if urgent { drain.min(URGENT_DRAIN) } else { drain };
         // Killed and carried on, it waits no longer in all than it would have.
         let age: Duration = clock::now().duration_since(begun).try_into().unwrap_or_default();
         let late = watch.elapsed().max(age) >= limit;
-        let came: Vec<Result<Came>> = std::thread::scope(|scope| {
-            let log = &log;
-            let running: Vec<_> =
-                batch.iter().map(|name| scope.spawn(move || session::one(env, tmux, log, name, late))).collect();
-            let panicked = |_| Err(anyhow!("a move panicked"));
-            running.into_iter().map(|r| r.join().unwrap_or_else(panicked)).collect()
-        });
+        let came =
+            several(&batch, env.config.switch.ramp as usize, |name| session::one(env, tmux, &log, name, late));
         let mut dead = None;
-        for (name, came) in batch.into_iter().zip(came) {
+        for (name, came) in came {
             match came {
                 Ok(Came::Over) => {}
                 Ok(Came::NotYet(why)) => {
@@ -208,6 +205,29 @@ pub fn carry_on(env: &Env, tmux: &Tmux, journal: Journal) -> Result<Journal> {
     }
     let journal = log.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
     finish(env, journal)
+}
+
+/// Takes sessions along, so many at once, until all are through or one of them has shown that the account
+/// does not work.
+fn several<'n>(
+    names: &[&'n SessionName],
+    at_once: usize,
+    one: impl Fn(&SessionName) -> Result<Came> + Sync,
+) -> Vec<(&'n SessionName, Result<Came>)> {
+    let (next, dead, came) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(Vec::new()));
+    let work = || {
+        while !dead.load(Ordering::Relaxed)
+            && let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            // A fault of ours in one session is told and keeps none of the others back.
+            let how = catch_unwind(AssertUnwindSafe(|| one(name)));
+            let how = how.unwrap_or_else(|_| Err(anyhow!("a move panicked")));
+            dead.fetch_or(matches!(how, Ok(Came::TargetDead(_))), Ordering::Relaxed);
+            came.lock().unwrap_or_else(PoisonError::into_inner).push((*name, how));
+        }
+    };
+    std::thread::scope(|scope| (0..at_once.min(names.len())).for_each(|_| drop(scope.spawn(work))));
+    came.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long a session whose account has stopped working is waited for: its turn ends by itself.

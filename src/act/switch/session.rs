@@ -40,15 +40,6 @@ const STARTS: u32 = 2;
 /// Takes a session as far as it goes now.
 pub(super) fn one(env: &Env, tmux: &Tmux, log: &Log<'_>, name: &SessionName, late: bool) -> Result<Came> {
     let over = |stage, why: &str| log.stage(name, stage, why, |_| {}).map(|()| Came::Over);
-    if log.of(name)?.stage == Stage::Planned {
-        // Without the lock: whoever ends its task in the meantime is not kept waiting.
-        match sight(env, tmux, log, name, late)?.0 {
-            Ready::Go => {}
-            Ready::Wait(why) => return Ok(Came::NotYet(why)),
-            Ready::Defer(why) => return over(Stage::Deferred, &why),
-            Ready::Skip(why) => return over(Stage::Skipped, &why),
-        }
-    }
     let held = match env.store.wait_session_lock(name, "switch") {
         Ok(held) => held,
         Err(e) => return over(Stage::Deferred, &crate::error::messages_of(&e).join(": ")),
@@ -321,9 +312,9 @@ fn verify(env: &Env, tmux: &Tmux, log: &Log<'_>, m: &Move) -> Result<Option<Came
     let Some(record) = env.store.session(name)? else { bail!("nothing is known of session `{name}`") };
     let process = record.client.as_ref().map(|c| ProcessId { pid: c.pid, start: c.start });
     let prompted = m.checkpoint.as_ref().is_some_and(|c| c.carry_on && c.has_transcript) || record.lease.is_some();
-    let transcript = || look::transcript(env, &record).ok().flatten();
+    let transcript = look::transcript(env, &record).ok().flatten();
     let mut digest = record.digest.clone();
-    let mut looks = 0_u32;
+    let mut length = m.transcript_from;
     let mut look = || {
         let _ = events::fold(&env.store, name, &mut digest);
         let started = digest.start.as_ref().is_some_and(|s| s.seq > record.launch_mark);
@@ -331,11 +322,11 @@ fn verify(env: &Env, tmux: &Tmux, log: &Log<'_>, m: &Move) -> Result<Option<Came
             return Some(Proof::Works("it has reported its start".to_owned()));
         }
         let asked = digest.prompt.as_ref().is_some_and(|p| p.seq > record.launch_mark);
-        looks += 1;
-        // The transcript is larger than the events: looked at less often.
-        let answered = asked
-            && looks.is_multiple_of(8)
-            && transcript().is_some_and(|path| has_answer(&path, m.transcript_from));
+        // Read only when it has grown.
+        let answered = transcript.as_ref().filter(|_| asked).is_some_and(|path| {
+            let now = path.metadata().map_or(0, |meta| meta.len());
+            std::mem::replace(&mut length, now) != now && has_answer(path, m.transcript_from)
+        });
         match proof(&record, &digest, answered) {
             Proof::Nothing => {}
             Proof::Works(_) if !asked => {}
@@ -345,7 +336,7 @@ fn verify(env: &Env, tmux: &Tmux, log: &Log<'_>, m: &Move) -> Result<Option<Came
         (!alive).then_some(Proof::Nothing)
     };
     let limit: Duration = env.config.switch.verify_timeout.try_into().unwrap_or_default();
-    let told = clock::wait_for(limit, Duration::from_millis(25), &mut look);
+    let told = clock::wait_for(limit, Duration::from_millis(15), &mut look);
     let alive = process.as_ref().is_some_and(ProcessId::is_alive);
     let done = |why: &str| {
         log.stage(name, Stage::Done, why, |_| {})?;
