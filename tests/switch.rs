@@ -120,7 +120,7 @@ fn no_target_that_works_brings_the_sessions_back() {
     until("the limit", SOON, || w.read("state/events/p-0.jsonl").contains("StopFailure"));
     let said = w.cf(&["quota-check"]);
     assert_eq!(said.code, 5, "{said:?}");
-    assert!(said.out.contains("back on `main`: no other account works"), "{said:?}");
+    assert!(said.out.contains("back where they were: no other account works"), "{said:?}");
     assert_eq!(
         (account_of(&w, "p-0"), w.json(&["status"])["active_account"].clone()),
         ("main".into(), json!("main"))
@@ -315,4 +315,31 @@ fn a_switch_killed_at_two_hundred_random_moments() {
             });
         }
     });
+}
+
+#[test]
+fn a_session_that_was_ended_by_a_person_or_is_bound_elsewhere_stays() {
+    let w = World::with_accounts();
+    w.ok(&["launch", "mine", "--prompt", "hello"]);
+    until("idle", SOON, || {
+        w.ok(&["watch"]);
+        w.session("mine")["note"]["state"] == "idle"
+    });
+    w.write(
+        "web/.agent-queue/inbox/t.md",
+        "---\naccount: main\n---\n[[bash:until test -e ../go; do sleep 0.05; done]]\n",
+    );
+    w.drive("at work", |w| w.place("web:t") == "inbox md.dispatched");
+    w.tmux(&["send-keys", "-t", "=mine:", "-l", "/exit"]);
+    w.tmux(&["send-keys", "-t", "=mine:", "Enter"]);
+    until("ended", SOON, || w.read("state/events/mine.jsonl").contains("SessionEnd"));
+    w.ok(&["watch"]);
+    let said = w.cf(&["switch", "--to", "spare"]);
+    assert!(said.code == 0 && said.out.contains("left as it is mine: a person ended it"), "{said:?}");
+    assert_eq!((account_of(&w, "mine"), account_of(&w, "p-0")), ("main".into(), "main".into()));
+    // Named twice it is moved once, bound or not.
+    let said = w.cf(&["switch", "--to", "third", "--session", "p-0", "--session", "p-0"]);
+    assert!(said.code == 0 && said.out.matches("moved p-0").count() == 1, "{said:?}");
+    w.write("go", "");
+    w.drive("done", |w| w.place("web:t") == "done md");
 }

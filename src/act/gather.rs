@@ -16,8 +16,9 @@ use crate::model::account::AccountView;
 use crate::model::account_record::AccountRecord;
 use crate::model::forecast::{forecast, points};
 use crate::model::name::AccountName;
-use crate::model::quota::Signal;
+use crate::model::quota::{Signal, Window};
 use crate::model::session::SessionRecord;
+use crate::model::signals::failure;
 use crate::sys::login::{self, LoginSeen};
 use crate::sys::store::Sessions;
 use crate::sys::{clock, events};
@@ -157,7 +158,15 @@ fn models(records: &[SessionRecord]) -> Vec<String> {
     let mut all: Vec<String> = records
         .iter()
         .filter(|r| r.client.is_some())
-        .filter_map(|r| r.model.as_ref().map(|m| m.to_lowercase()))
+        .flat_map(|r| {
+            // A person may have chosen another model since the launch: its limit tells.
+            let failed = r.digest.open_failure().filter(|f| f.seq > r.launch_mark).map(failure::read);
+            let hit = match failed {
+                Some(failure::Failure::Limit(Some(Window::Model(name)))) => Some(name),
+                _ => None,
+            };
+            r.model.as_ref().map(|m| m.to_lowercase()).into_iter().chain(hit)
+        })
         .collect();
     all.sort();
     all.dedup();

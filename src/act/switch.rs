@@ -96,6 +96,8 @@ pub fn begin(env: &Env, wish: &Wish) -> Result<Journal> {
     let now = clock::now();
     let mut sessions: Vec<&SessionRecord> = wish.sessions.iter().collect();
     sessions.sort_by_key(|r| (turn(r), r.name.clone()));
+    // Named twice on a command line, it is moved once.
+    sessions.dedup_by(|a, b| a.name == b.name);
     let on = |r: &SessionRecord| r.account.clone().unwrap_or_else(|| wish.from.clone());
     let journal = Journal {
         version: JOURNAL_VERSION,
@@ -140,10 +142,11 @@ fn turn(record: &SessionRecord) -> u8 {
     match (record.note.state, record.kind) {
         (State::Limited, Kind::Pool) => 0,
         (State::Limited, _) => 1,
-        (State::Dead, _) => 2,
-        (State::Idle, Kind::Pool) => 3,
-        (State::Idle, _) => 4,
-        _ => 5,
+        (State::Idle, Kind::Pool) => 2,
+        (State::Idle, _) => 3,
+        // It died there, and may do so elsewhere: no account is judged by it.
+        (State::Dead, _) => 5,
+        _ => 4,
     }
 }
 

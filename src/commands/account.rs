@@ -11,7 +11,6 @@ use anyhow::{Result, anyhow};
 use crate::config::Account;
 use crate::env::Env;
 use crate::error::{Exit, Mark};
-use crate::model::account::AccountKind;
 use crate::model::name::AccountName;
 
 /// Look after the accounts: their homes, links and logins
@@ -50,14 +49,4 @@ fn account<'a>(env: &'a Env, name: &AccountName) -> Result<&'a Account> {
         .account(name)
         .ok_or_else(|| anyhow!("no account `{name}` in the configuration"))
         .hint("`claude-failover account list` lists them")
-}
-
-/// The word of the configuration for a kind.
-fn kind(kind: AccountKind) -> &'static str {
-    match kind {
-        AccountKind::Subscription => "subscription",
-        AccountKind::Token => "token",
-        AccountKind::ApiKey => "api_key",
-        AccountKind::Cloud => "cloud",
-    }
 }

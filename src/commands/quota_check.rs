@@ -13,8 +13,10 @@ use crate::env::{Env, local};
 use crate::error::Exit;
 use crate::model::moving::stands_still;
 use crate::model::name::AccountName;
+use crate::model::quota::BLIND;
 use crate::model::report::{Item, Report};
 use crate::model::session::SessionRecord;
+use crate::model::signals::failure;
 use crate::model::switch::{Decision, Memory, Trigger, Verdict, decide, remember};
 use crate::sys::lock::LockError;
 use crate::sys::store::{LogEntry, Sessions};
@@ -234,7 +236,8 @@ fn strays(env: &Env, tmux: &Tmux, mut found: Found, report: &mut Report) -> Resu
     names.sort();
     names.dedup();
     for name in names {
-        let journals = env.store.past_switches()?.len();
+        let last = env.store.past_switches()?.pop();
+        let sessions = env.store.sessions()?;
         let alone = |sessions, to: &AccountName, why: String| Wish {
             from: name.clone(),
             to: to.clone(),
@@ -253,9 +256,10 @@ fn strays(env: &Env, tmux: &Tmux, mut found: Found, report: &mut Report) -> Resu
             // With the others, if their account has room.
             let together = decision.assessments.iter().any(|a| a.account == active && a.rank.is_some());
             match &decision.verdict {
-                Verdict::Switch { to, trigger: Trigger::Limited | Trigger::Unusable, why } => {
+                Verdict::Switch { to, trigger, why } if *trigger != Trigger::FailBack => {
                     let to = if together { &active } else { to };
-                    switch(env, tmux, &decision, alone(stuck, to, why.clone()), report)?;
+                    let wish = Wish { urgent: trigger.is_urgent(), ..alone(stuck, to, why.clone()) };
+                    switch(env, tmux, &decision, wish, report)?;
                 }
                 _ if gone => {
                     let why = format!("account `{name}` is not in the configuration any more");
@@ -266,7 +270,7 @@ fn strays(env: &Env, tmux: &Tmux, mut found: Found, report: &mut Report) -> Resu
         } else {
             again(env, tmux, &sessions, &name, over, report, &alone)?;
         }
-        if env.store.past_switches()?.len() != journals {
+        if env.store.past_switches()?.pop() != last {
             found = gather::all(env, &env.store.sessions()?, How { store: true, forecast_all: false })?;
         }
     }
@@ -285,7 +289,7 @@ fn again(
 ) -> Result<()> {
     let Some(account) = env.config.account(name).filter(|_| over) else { return Ok(()) };
     let mut waits = movable(env, sessions, Some(name));
-    waits.retain(|r| r.to_move.is_none() && stands_still(r));
+    waits.retain(|r| r.to_move.is_none() && stands_still(r) && !failed_at_once(r));
     if waits.is_empty() {
         return Ok(());
     }
@@ -299,6 +303,20 @@ fn again(
     tell(&journal, report);
     report.summary = format!("{verdict}\n{}", report.summary);
     Ok(())
+}
+
+/// Whether a session that was resumed a short while ago has met at once a limit of which the account's windows
+/// show nothing, such as that of a model which a person has chosen: it rests for a while.
+fn failed_at_once(record: &SessionRecord) -> bool {
+    let resumed = record.digest.start.as_ref().is_some_and(|s| s.seq > record.launch_mark && s.what == "resume");
+    let (Some(failed), Some(client)) = (record.digest.open_failure(), &record.client) else { return false };
+    let unseen = match failure::read(failed) {
+        failure::Failure::Limit(window) => !window.is_some_and(|w| w.binds_account()),
+        _ => false,
+    };
+    let soon = failed.at.duration_since(client.launched) < jiff::SignedDuration::from_mins(2);
+    let age = clock::now().duration_since(failed.at);
+    unseen && resumed && soon && (jiff::SignedDuration::ZERO..BLIND).contains(&age)
 }
 
 /// Whether "all exhausted" has not been told yet for this reset.

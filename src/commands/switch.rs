@@ -53,15 +53,18 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let sessions = env.store.sessions()?;
     let found = gather::all(env, &sessions, How { store: !args.dry_run, forecast_all: false })?;
     let from = env.active();
-    let chosen = chosen(env, args, &sessions, &from)?;
+    let chosen = chosen(env, args, &sessions)?;
     let to = target(env, args, &found, &from)?;
-    let moved: Vec<SessionRecord> =
-        chosen.into_iter().filter(|r| r.account.as_ref() != Some(&to) && r.account.is_some()).collect();
+    // Who is bound to another account stays there, unless it was named.
+    let named = !args.sessions.is_empty();
+    let free = |r: &SessionRecord| named || pin(env, r).is_none_or(|bound| bound == to);
+    let elsewhere = |r: &SessionRecord| r.account.as_ref().is_some_and(|on| *on != to);
+    let moved: Vec<SessionRecord> = chosen.into_iter().filter(|r| elsewhere(r) && free(r)).collect();
     let account = env.config.account(&to).ok_or_else(|| anyhow!("no account `{to}` in the configuration"))?;
     if args.dry_run {
         preview(env, &tmux, &to, &moved, &mut report);
         env.out.report(&report);
-        return Ok(Exit::Done);
+        return Ok(if report.actions.iter().any(|a| a.failed) { Exit::No } else { Exit::Done });
     }
     act::check(env, account, &moved).exit(Exit::No)?;
     let activates = args.sessions.is_empty();
@@ -96,12 +99,9 @@ pub fn resume(env: &Env, tmux: &Tmux) -> Result<Option<Vec<Item>>> {
 }
 
 /// The sessions that a person means.
-fn chosen(env: &Env, args: &Args, sessions: &Sessions, from: &AccountName) -> Result<Vec<SessionRecord>> {
+fn chosen(env: &Env, args: &Args, sessions: &Sessions) -> Result<Vec<SessionRecord>> {
     if args.sessions.is_empty() {
-        return Ok(movable(env, sessions, None)
-            .into_iter()
-            .filter(|r| pin(env, r).as_ref() != Some(from))
-            .collect());
+        return Ok(movable(env, sessions, None));
     }
     let find = |name: &SessionName| {
         sessions
@@ -205,7 +205,7 @@ pub fn tell(journal: &Journal, report: &mut Report) {
     }
     let moved = journal.moves.iter().filter(|m| m.stage == Stage::Done).count();
     report.summary = match (journal.back, journal.to == journal.from) {
-        (true, _) => format!("back on `{}`: no other account works", journal.from),
+        (true, _) => "back where they were: no other account works".to_owned(),
         (_, true) => format!("{moved} sessions go on, on `{}`", journal.to),
         _ => format!(
             "{moved} of {} sessions moved from `{}` to `{}`",

@@ -374,6 +374,11 @@ fn dedicated(raw: &Raw, home: &Path, accounts: &[Account], pool: &Pool, f: &mut 
     all
 }
 
+/// Whether a text is an address with a name and a password in it.
+fn has_userinfo(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
+}
+
 /// Variables of a session's environment: no secret, nothing that is ours to set.
 pub(super) fn variables(section: &str, env: &BTreeMap<String, String>, f: &mut Faults) {
     for (key, value) in env {
@@ -382,7 +387,10 @@ pub(super) fn variables(section: &str, env: &BTreeMap<String, String>, f: &mut F
             f.hinted(&at, "cannot be set here", "logins live in the account's home; secrets never in this file");
         }
         // What is set here stands in a command line for a moment, and in tmux's record of it for ever.
-        let secret = ["_TOKEN", "_KEY", "SECRET", "PASSWORD"].iter().any(|part| key.contains(part));
+        let upper = key.to_uppercase();
+        let named =
+            ["_TOKEN", "_KEY", "SECRET", "PASSW", "CREDENTIAL", "_HEADERS"].iter().any(|p| upper.contains(p));
+        let secret = named || has_userinfo(value);
         if secret && !REFUSED_ENV.contains(&key.as_str()) {
             f.hinted(&at, "looks like a secret", "let the client read it from a file of its own, such as ~/.aws");
         }
@@ -415,6 +423,9 @@ fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
         && !(url.starts_with("http://") || url.starts_with("https://"))
     {
         f.add("client.api_base", format!("not an http or https address: `{}`", shown(url)));
+    }
+    if raw.api_base.as_deref().is_some_and(has_userinfo) {
+        f.add("client.api_base", "holds a password, which would stand in a command line");
     }
     let minute = SignedDuration::from_secs(60);
     Client {

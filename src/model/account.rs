@@ -27,6 +27,17 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
+    /// The word for it in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Subscription => "subscription",
+            Self::Token => "token",
+            Self::ApiKey => "api_key",
+            Self::Cloud => "cloud",
+        }
+    }
+
     /// Whether the service counts windows for it.
     #[must_use]
     pub fn has_windows(self) -> bool {

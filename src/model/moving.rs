@@ -13,6 +13,8 @@ pub struct Sight<'a> {
     pub foreign: bool,
     /// A text in its composer that is not ours.
     pub draft: bool,
+    /// Whether its client says that it is at something.
+    pub busy: bool,
     /// Whether a person is attached and has typed a short while ago.
     pub typing: bool,
     /// Whether the time for coming to the end of its turn is over.
@@ -34,8 +36,8 @@ pub enum Ready {
     Skip(String),
 }
 
-/// Decides. A dedicated session is moved at rest alone; a pool session at rest or, where the account
-/// still works and time is short, in the middle of a turn.
+/// Decides. A dedicated session is moved at rest alone; a pool session at rest, at a question, or, where
+/// the account still works and time is short, in the middle of a turn.
 #[must_use]
 pub fn ready(sight: &Sight<'_>) -> Ready {
     let record = sight.record;
@@ -44,12 +46,16 @@ pub fn ready(sight: &Sight<'_>) -> Ready {
     if sight.foreign {
         return defer("what runs in it was not started by us: end it, then `claude-failover launch` it");
     }
+    if dedicated && record.note.state == State::Dead && record.said_goodbye() {
+        return Ready::Skip("a person ended it".to_owned());
+    }
+    let retried = record.to_move.as_ref().is_some_and(|t| t.failed);
     match record.note.state {
         State::Unknown => {
             let why = record.note.evidence.first().cloned().unwrap_or_default();
             return Ready::Defer(format!("it cannot be seen what it does: {why}"));
         }
-        State::Dead if record.lease.is_none() && record.client.is_none() => {
+        State::Dead if record.lease.is_none() && record.client.is_none() && !retried => {
             return Ready::Skip("no client runs in it".to_owned());
         }
         State::Dead => return Ready::Go,
@@ -72,6 +78,10 @@ pub fn ready(sight: &Sight<'_>) -> Ready {
             }
         }
         State::Working | State::Starting => Ready::Wait("its turn goes on".to_owned()),
+        // Silent for long, and still in the middle of something.
+        State::Stalled if sight.busy && (dedicated || sight.urgent || !sight.late) => {
+            defer("it is silent in the middle of a turn")
+        }
         _ => Ready::Go,
     }
 }
@@ -154,7 +164,7 @@ mod tests {
     }
 
     fn sight(record: &SessionRecord) -> Sight<'_> {
-        Sight { record, foreign: false, draft: false, typing: false, late: false, urgent: false }
+        Sight { record, foreign: false, draft: false, busy: false, typing: false, late: false, urgent: false }
     }
 
     #[test]
@@ -169,6 +179,9 @@ mod tests {
             let r = record(Kind::Dedicated, state);
             assert_eq!(ready(&sight(&r)), Ready::Go, "{state}");
         }
+        let mut ended = record(Kind::Dedicated, State::Dead);
+        ended.digest.end = Some(Seen { seq: 1, what: "prompt_input_exit".into(), ..Seen::default() });
+        assert!(matches!(ready(&sight(&ended)), Ready::Skip(_)), "a person has said goodbye to it");
         let idle = record(Kind::Dedicated, State::Idle);
         for held in [
             Sight { draft: true, ..sight(&idle) },
@@ -185,6 +198,10 @@ mod tests {
         assert!(matches!(ready(&sight(&r)), Ready::Wait(_)));
         assert_eq!(ready(&Sight { late: true, ..sight(&r) }), Ready::Go);
         assert!(matches!(ready(&Sight { late: true, urgent: true, ..sight(&r) }), Ready::Defer(_)));
+        let stalled = record(Kind::Pool, State::Stalled);
+        assert_eq!(ready(&sight(&stalled)), Ready::Go);
+        let busy = Sight { busy: true, late: true, urgent: true, ..sight(&stalled) };
+        assert!(matches!(ready(&busy), Ready::Defer(_)));
         let asks = record(Kind::Pool, State::Waiting);
         assert_eq!(ready(&sight(&asks)), Ready::Go);
         let mut gone = record(Kind::Pool, State::Dead);

@@ -335,6 +335,13 @@ impl SessionRecord {
         self.lease.is_none() && self.client.is_some() && !at_rest
     }
 
+    /// Whether a person ended its client: it stays so until a person starts it again.
+    #[must_use]
+    pub fn said_goodbye(&self) -> bool {
+        let end = self.digest.end.as_ref().filter(|e| e.seq > self.launch_mark);
+        end.is_some_and(|e| e.what == "prompt_input_exit" || e.what == "logout")
+    }
+
     /// Whether there may be a client to look at. A launch that was killed half way leaves none in
     /// the record and one in tmux.
     #[must_use]

@@ -267,12 +267,7 @@ fn without_lease(now: Timestamp, record: &SessionRecord, facts: &Facts<'_>) -> O
         return Some(Step::Forget("its client is gone and the configuration does not name it any more".into()));
     }
     // The operator's own: brought back after a death, left alone after a goodbye.
-    let said_goodbye = record
-        .digest
-        .end
-        .as_ref()
-        .is_some_and(|e| e.seq > record.launch_mark && (e.what == "prompt_input_exit" || e.what == "logout"));
-    if said_goodbye {
+    if record.said_goodbye() {
         return Some(Step::Wait("a person ended it: `launch` starts it again".into()));
     }
     if !facts.revive_dedicated {

@@ -13,6 +13,7 @@ use crate::act::stop;
 use crate::env::Env;
 use crate::error::cause_of;
 use crate::model::delivery::{blocking_screen, is_ours};
+use crate::model::event::ClientStatus;
 use crate::model::journal::{Checkpoint, Move, Stage};
 use crate::model::moving::{CARRY_ON, Proof, Ready, Sight, is_at_work, proof, ready, stands_still};
 use crate::model::name::{AccountName, SessionName};
@@ -137,6 +138,7 @@ pub fn look_at(
     let sight = Sight {
         foreign: matches!(seen.pane, PaneView::Foreign(_)),
         draft,
+        busy: seen.file.as_ref().is_some_and(|f| f.status != ClientStatus::Idle),
         typing: typed.is_some_and(|at| scene.now.duration_since(at).unsigned_abs() < PERSON_TYPES),
         late,
         urgent,
@@ -242,7 +244,10 @@ fn given_up(env: &Env, log: &Log<'_>, m: &Move) -> Result<Came> {
         (Some(record), Some(account)) => target::sees(env, account, &record).is_err(),
         _ => true,
     };
-    if others || home || gone || unseen {
+    // One alone may be at fault itself, as long as another one can show more.
+    let second = log.read(|j| j.moves.iter().any(|o| o.stage == Stage::Failed && o.on.as_ref() == Some(&to)));
+    let more = log.read(|j| j.moves.iter().any(|o| o.stage == Stage::Planned));
+    if others || home || gone || unseen || (more && !second) {
         let why = format!("it does not come up on `{to}`: {}", m.why);
         log.stage(&m.session, Stage::Failed, &why, |_| {})?;
         return Ok(Came::Over);

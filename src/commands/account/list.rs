@@ -2,12 +2,14 @@
 
 use anyhow::Result;
 
-use super::kind;
+use crate::act::gather::{self as usage, Known};
+use crate::commands::quota_check::explain;
 use crate::config::Account;
 use crate::env::{Env, local, short};
 use crate::error::Exit;
 use crate::model::account::Login;
 use crate::model::home::findings::{Finding, Severity, findings};
+use crate::model::quota::Window;
 use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, table};
 use crate::sys::home::gather;
 use crate::sys::login::{self, LoginSeen};
@@ -23,9 +25,24 @@ struct Row<'a> {
     findings: Vec<Finding>,
     /// Whether new sessions start on it.
     active: bool,
+    /// Its usage, as its record tells; none where the record cannot be used.
+    known: Option<Known>,
 }
 
 impl Row<'_> {
+    /// The windows that hold now: `5h 42% · week 7%`.
+    fn usage(&self, now: jiff::Timestamp) -> String {
+        let Some(known) = &self.known else { return "?".to_owned() };
+        let word = |window: &Window| match window {
+            Window::FiveHour => "5h".to_owned(),
+            Window::SevenDay => "week".to_owned(),
+            Window::Model(name) => name.clone(),
+        };
+        let parts: Vec<String> =
+            known.view.alive(now).map(|(w, r)| format!("{} {:.0}%", word(w), r.percent)).collect();
+        if parts.is_empty() { "-".to_owned() } else { parts.join(" · ") }
+    }
+
     fn ends(&self) -> Option<jiff::Timestamp> {
         match self.login.login {
             Login::Valid { ends } => ends,
@@ -63,17 +80,18 @@ pub fn list(env: &Env, _: &List) -> Result<Exit> {
             account,
             active: account.name == active,
             login: login::look(account, env.now),
+            known: gather_usage(env, account),
             findings: all.iter().filter(|f| f.account == account.name).cloned().collect(),
         })
         .collect();
     if env.out.json {
         env.out.object(&serde_json::json!({
             "version": 1,
-            "accounts": rows.iter().map(|r| object(r)).collect::<Vec<_>>(),
+            "accounts": rows.iter().map(|r| object(env, r)).collect::<Vec<_>>(),
         }));
         return Ok(Exit::Done);
     }
-    let head = ["ACCOUNT", "STATE", "KIND", "PRIORITY", "LOGIN", "UNTIL", "PLAN", "FINDINGS", "HOME"];
+    let head = ["ACCOUNT", "STATE", "KIND", "PRIORITY", "LOGIN", "UNTIL", "PLAN", "USAGE", "FINDINGS", "HOME"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(rows.iter().map(|r| line(env, r)));
     env.out.text(&table(&cells, &|row, column| {
@@ -81,13 +99,17 @@ pub fn list(env: &Env, _: &List) -> Result<Exit> {
         match column {
             4 if !r.login.login.is_usable() => BAD,
             4 => GOOD,
-            7 if r.count(Severity::Fault) > 0 => BAD,
-            7 if r.count(Severity::Warning) > 0 => WARN,
-            3 | 8 => FAINT,
+            8 if r.count(Severity::Fault) > 0 => BAD,
+            8 if r.count(Severity::Warning) > 0 => WARN,
+            3 | 9 => FAINT,
             _ => anstyle::Style::new(),
         }
     }));
     Ok(Exit::Done)
+}
+
+fn gather_usage(env: &Env, account: &Account) -> Option<Known> {
+    usage::recorded(env, account, &[]).ok()
 }
 
 fn line(env: &Env, row: &Row<'_>) -> Vec<String> {
@@ -108,17 +130,18 @@ fn line(env: &Env, row: &Row<'_>) -> Vec<String> {
     vec![
         account.name.to_string(),
         row.state().to_owned(),
-        kind(account.kind).to_owned(),
+        account.kind.as_str().to_owned(),
         account.priority.to_string(),
         login.to_owned(),
         row.ends().map_or_else(dash, |ends| local(ends, &env.zone)),
         row.login.plan.clone().unwrap_or_else(dash),
+        row.usage(env.now),
         if found.is_empty() { dash() } else { found.join(", ") },
         short(&account.home, &env.config.home),
     ]
 }
 
-fn object(row: &Row<'_>) -> serde_json::Value {
+fn object(env: &Env, row: &Row<'_>) -> serde_json::Value {
     let account = row.account;
     serde_json::json!({
         "name": account.name,
@@ -131,6 +154,7 @@ fn object(row: &Row<'_>) -> serde_json::Value {
         "usable": row.login.login.is_usable(),
         "ends": row.ends(),
         "plan": row.login.plan,
+        "usage": row.known.as_ref().map(|known| explain::json(env, known)),
         "findings": {
             "fault": row.count(Severity::Fault),
             "warning": row.count(Severity::Warning),

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
-use super::{account, kind};
+use super::account;
 use crate::config::Account;
 use crate::env::{Env, local};
 use crate::error::{Exit, Mark};
@@ -102,8 +102,12 @@ fn has_login(account: &Account) -> Result<()> {
         AccountKind::ApiKey => format!("write the key into `{file}`, mode 0600"),
         AccountKind::Cloud => "log in as the cloud wants it: `aws sso login`, `gcloud auth login`".to_owned(),
     };
-    Err(anyhow!("account `{}` is of kind `{}`, which has no login of its own", account.name, kind(account.kind)))
-        .hint(hint)
+    Err(anyhow!(
+        "account `{}` is of kind `{}`, which has no login of its own",
+        account.name,
+        account.kind.as_str()
+    ))
+    .hint(hint)
 }
 
 /// The home must be there, closed and linked before the client first looks into it.

@@ -67,7 +67,7 @@ fn choice(assessment: &Assessment) -> String {
 #[must_use]
 pub fn account(env: &Env, known: &Known, assessment: Option<&Assessment>) -> String {
     let (view, now) = (&known.view, env.now);
-    let mut parts = vec![format!("{:?}", view.kind).to_lowercase()];
+    let mut parts = vec![view.kind.as_str().to_owned()];
     parts.extend(known.login.plan.clone());
     parts.push(match &view.login {
         Login::Valid { ends: Some(ends) } => format!("logged in until {}", local(*ends, &env.zone)),

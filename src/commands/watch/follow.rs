@@ -64,7 +64,15 @@ fn one(env: &Env, tmux: &Tmux, record: &SessionRecord, report: &mut Report) -> R
     let Some(account) = env.config.account(&to) else {
         return env.store.lock()?.update_session(&record.name, |r| r.to_move = None);
     };
-    act::check(env, account, std::slice::from_ref(record))?;
+    if let Err(e) = act::check(env, account, std::slice::from_ref(record)) {
+        // What was wished for cannot be had: it follows the others.
+        env.store.lock()?.update_session(&record.name, |r| {
+            if let Some(wish) = &mut r.to_move {
+                wish.to = None;
+            }
+        })?;
+        return Err(e);
+    }
     let wish = Wish {
         from: on,
         to,
