@@ -343,3 +343,23 @@ fn a_session_that_was_ended_by_a_person_or_is_bound_elsewhere_stays() {
     w.write("go", "");
     w.drive("done", |w| w.place("web:t") == "done md");
 }
+
+#[test]
+fn a_link_follows_the_active_account_and_nothing_but_a_link_is_replaced() {
+    let w = World::with_accounts();
+    let link = w.path("home/.claude");
+    let config = w.read("config.yaml").replace("switch: {", &format!("switch: {{link: {}, ", link.display()));
+    w.write("config.yaml", config);
+    w.ok(&["switch", "--to", "spare"]);
+    assert_eq!(std::fs::read_link(&link).unwrap(), w.path("spare"));
+    w.ok(&["switch", "--to", "third"]);
+    assert_eq!(std::fs::read_link(&link).unwrap(), w.path("third"));
+    std::fs::remove_file(&link).unwrap();
+    w.write("home/.claude/settings.json", "{}");
+    let said = w.cf(&["switch", "--to", "main"]);
+    assert!(said.code != 0 && said.out.contains("left undone switch: not done: not a link"), "{said:?}");
+    assert_eq!(
+        (w.read("home/.claude/settings.json").as_str(), &w.json(&["status"])["active_account"]),
+        ("{}", &json!("main"))
+    );
+}

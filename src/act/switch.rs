@@ -110,6 +110,7 @@ pub fn begin(env: &Env, wish: &Wish) -> Result<Journal> {
         to: wish.to.clone(),
         dead: Vec::new(),
         back: false,
+        faults: Vec::new(),
         activates: wish.activates,
         moves: sessions.iter().map(|r| Move::new(r.name.clone(), on(r), now)).collect(),
         ended: None,
@@ -290,7 +291,8 @@ fn finish(env: &Env, mut journal: Journal) -> Result<Journal> {
     for fault in faults {
         let what = format!("not done: {fault:#}");
         log::warn!("{what}");
-        journal.steps.push(Noted { at: now, session: None, what });
+        journal.steps.push(Noted { at: now, session: None, what: what.clone() });
+        journal.faults.push(what);
     }
     journal.steps.push(Noted { at: now, session: None, what: "over".to_owned() });
     env.store.lock()?.file_journal(&journal)?;
@@ -314,6 +316,7 @@ fn remember_move(env: &Env, journal: &Journal, m: &Move) -> Result<()> {
     let to_move = (m.stage == Stage::Deferred || failed).then(|| ToMove {
         why: m.why.clone(),
         to: (!journal.activates && journal.to != env.active()).then(|| journal.to.clone()),
+        carry_on: m.checkpoint.as_ref().is_some_and(|c| c.carry_on),
         failed,
         since: clock::now(),
     });

@@ -203,6 +203,7 @@ pub fn tell(journal: &Journal, report: &mut Report) {
         let hint = Some(format!("claude-failover account check {}", dead.account));
         report.actions.push(Item::failed(&dead.account, "does not work", &dead.why).hint(hint));
     }
+    report.actions.extend(journal.faults.iter().map(|fault| Item::failed("switch", "left undone", fault)));
     let moved = journal.moves.iter().filter(|m| m.stage == Stage::Done).count();
     report.summary = match (journal.back, journal.to == journal.from) {
         (true, _) => "back where they were: no other account works".to_owned(),
@@ -221,7 +222,7 @@ pub fn tell(journal: &Journal, report: &mut Report) {
 pub fn exit(journal: &Journal, report: &Report) -> Exit {
     if journal.back {
         Exit::No
-    } else if journal.moves.iter().any(|m| m.stage == Stage::Failed) {
+    } else if !journal.faults.is_empty() || journal.moves.iter().any(|m| m.stage == Stage::Failed) {
         report.exit()
     } else {
         Exit::Done

@@ -40,6 +40,9 @@ pub struct Journal {
     pub activates: bool,
     /// The sessions.
     pub moves: Vec<Move>,
+    /// What could not be done at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
     /// When it was over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
@@ -302,6 +305,7 @@ mod tests {
             to: name("b"),
             dead: Vec::new(),
             back: false,
+            faults: Vec::new(),
             activates: true,
             moves: vec![
                 moved("p-0", Stage::Done, Some("b")),

@@ -277,6 +277,9 @@ pub struct ToMove {
     /// The account that it goes to; none means the active one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<AccountName>,
+    /// Whether it was in the middle of something and is told to carry on then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub carry_on: bool,
     /// Whether it did not come up there: then it is tried again after a pause.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,

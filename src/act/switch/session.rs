@@ -162,7 +162,7 @@ fn checkpoint(env: &Env, record: &SessionRecord) -> Result<Checkpoint> {
         has_transcript: look::transcript(env, record)?.is_some(),
         task: record.lease.as_ref().map(|l| l.task.clone()),
         state: record.note.state,
-        carry_on: is_at_work(record),
+        carry_on: is_at_work(record) || record.to_move.as_ref().is_some_and(|t| t.carry_on),
         prompt: record.digest.prompt.as_ref().map(|p| p.text.clone()).unwrap_or_default(),
     })
 }
