@@ -35,6 +35,8 @@ pub enum Answer {
 pub struct Desk {
     dir: PathBuf,
     count: Mutex<u64>,
+    /// Windows end by this hour: one that changed its end while a test runs would be another window.
+    opened: u64,
 }
 
 fn epoch() -> u64 {
@@ -51,7 +53,7 @@ impl Desk {
         if let Some(mode) = mode {
             let _ = std::fs::write(dir.join("mode.json"), mode);
         }
-        Self { dir, count: Mutex::new(0) }
+        Self { dir, count: Mutex::new(0), opened: epoch() }
     }
 
     fn modes(&self) -> Value {
@@ -104,7 +106,7 @@ impl Desk {
             .or_else(|| modes["@usage"].get("*"))
             .cloned()
             .unwrap_or(json!([0.31, 0.12]));
-        let now = epoch();
+        let now = self.opened;
         let reset5 = modes["@reset_5h"].as_u64().unwrap_or((now / 3600 + 3) * 3600);
         let reset7 = modes["@reset_7d"].as_u64().unwrap_or((now / 86_400 + 4) * 86_400);
         let used5 = match mode {
