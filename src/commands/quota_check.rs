@@ -11,6 +11,7 @@ use crate::act::gather::{self, Found, How};
 use crate::act::switch::{self as act, Wish};
 use crate::env::{Env, local};
 use crate::error::Exit;
+use crate::model::journal::Journal;
 use crate::model::moving::stands_still;
 use crate::model::name::AccountName;
 use crate::model::quota::BLIND;
@@ -212,9 +213,7 @@ fn switch(env: &Env, tmux: &Tmux, decision: &Decision, wish: Wish, report: &mut 
         }
         let wish = Wish { to: name.clone(), ..wish.clone() };
         let journal = act::carry_on(env, tmux, act::begin(env, &wish)?)?;
-        let verdict = std::mem::take(&mut report.summary);
-        tell(&journal, report);
-        report.summary = format!("{verdict}\n{}", report.summary);
+        tell_too(&journal, report);
         return Ok(exit(&journal, report));
     }
     Ok(Exit::No)
@@ -299,10 +298,15 @@ fn again(
     }
     let wish = wish(waits, name, format!("`{name}` can be used again"));
     let journal = act::carry_on(env, tmux, act::begin(env, &wish)?)?;
-    let verdict = std::mem::take(&mut report.summary);
-    tell(&journal, report);
-    report.summary = format!("{verdict}\n{}", report.summary);
+    tell_too(&journal, report);
     Ok(())
+}
+
+/// Adds what became of a switch behind what was decided.
+fn tell_too(journal: &Journal, report: &mut Report) {
+    let verdict = std::mem::take(&mut report.summary);
+    tell(journal, report);
+    report.summary = format!("{verdict}\n{}", report.summary);
 }
 
 /// Whether a session that was resumed a short while ago has met at once a limit of which the account's windows

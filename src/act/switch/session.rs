@@ -110,10 +110,10 @@ fn sight(
     }
     let (ready, record) = look_at(env, tmux, &record, late, urgent);
     // One that is only started anew where it is may have gone on by itself.
-    if there && ready == Ready::Go && !record.as_ref().is_some_and(stands_still) {
+    if there && ready == Ready::Go && !stands_still(&record) {
         return Ok((Ready::Skip("it goes on already".to_owned()), None));
     }
-    Ok((ready, record))
+    Ok((ready, Some(record)))
 }
 
 /// Whether a session could be moved now, and its record as the look has left it.
@@ -123,7 +123,7 @@ pub fn look_at(
     record: &SessionRecord,
     late: bool,
     urgent: bool,
-) -> (Ready, Option<SessionRecord>) {
+) -> (Ready, SessionRecord) {
     let scene = Scene::of(tmux);
     let (record, seen) = look::at(env, tmux, &scene, record);
     let typed = scene.tmux.as_ref().ok().and_then(|s| s.typed(&record.name));
@@ -144,7 +144,7 @@ pub fn look_at(
         urgent,
         record: &record,
     };
-    (ready(&sight), Some(record))
+    (ready(&sight), record)
 }
 
 fn checkpoint(env: &Env, record: &SessionRecord) -> Result<Checkpoint> {
