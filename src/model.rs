@@ -10,6 +10,7 @@ pub mod endpoint_budget;
 pub mod event;
 pub mod forecast;
 pub mod front_matter;
+pub mod guard;
 pub mod home;
 pub mod journal;
 pub mod moving;

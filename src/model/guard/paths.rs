@@ -1,0 +1,1 @@
+//! What a path is: made absolute, links followed, and held against what is protected.
