@@ -10,17 +10,27 @@
 //!
 //! Everything here is pure: what the machine looks like is asked through [`world::World`].
 
+pub mod bomb;
+pub mod braces;
+pub mod builtins;
 pub mod changes;
+pub mod expand;
 pub mod limits;
+pub mod outputs;
+pub mod parameter;
 pub mod paths;
 pub mod pattern;
 pub mod policy;
 pub mod reader;
 pub mod reading;
 pub mod rules;
+pub mod run;
+pub mod scan;
+pub mod shell;
 pub mod value;
 pub mod verdict;
 pub mod world;
+pub mod words;
 pub mod wrappers;
 
 use self::verdict::Verdict;
