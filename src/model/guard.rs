@@ -18,6 +18,7 @@ pub mod policy;
 pub mod reader;
 pub mod reading;
 pub mod rules;
+pub mod streams;
 pub mod value;
 pub mod verdict;
 pub mod world;
