@@ -11,6 +11,7 @@
 //! Everything here is pure: what the machine looks like is asked through [`world::World`].
 
 pub mod changes;
+pub mod git;
 pub mod limits;
 pub mod options;
 pub mod paths;
