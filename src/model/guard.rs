@@ -10,12 +10,14 @@
 //!
 //! Everything here is pure: what the machine looks like is asked through [`world::World`].
 
+pub mod assign;
 pub mod bomb;
 pub mod braces;
 pub mod builtins;
 pub mod changes;
 pub mod expand;
 pub mod git;
+pub mod inner;
 pub mod limits;
 pub mod options;
 pub mod outputs;

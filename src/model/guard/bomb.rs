@@ -31,7 +31,15 @@ pub fn multiplies(name: &str, shell: &Shell) -> bool {
     })
 }
 
-fn count(node: &Node, name: &str, shell: &Shell, background: bool, guarded: bool, depth: usize, calls: &mut Calls) {
+fn count(
+    node: &Node,
+    name: &str,
+    shell: &Shell,
+    background: bool,
+    guarded: bool,
+    depth: usize,
+    calls: &mut Calls,
+) {
     calls.looked += 1;
     if calls.looked > 10_000 {
         return; // functions that call functions multiply: enough was seen

@@ -1,12 +1,12 @@
 //! Builtins that change the shell itself, or run text in it.
 
+use super::assign::assignment;
 use super::limits::Limit;
+use super::parameter;
 use super::reader::{Reader, nothing};
 use super::reading::{Call, Dir, Stream};
-use super::run::assignment;
 use super::shell::{Shell, Variable};
 use super::value::{Taint, Value};
-use super::parameter;
 
 impl Reader<'_> {
     /// Runs a builtin; `None` if the word is none that matters here.
@@ -98,7 +98,8 @@ impl Reader<'_> {
                 nothing()
             }
             "mapfile" | "readarray" => {
-                let name = args.iter().filter_map(|a| a.known()).rfind(|a| !a.starts_with('-')).unwrap_or("MAPFILE");
+                let name =
+                    args.iter().filter_map(|a| a.known()).rfind(|a| !a.starts_with('-')).unwrap_or("MAPFILE");
                 let list = lines(&call.stdin).map_or_else(
                     || vec![("0".to_owned(), Value::unknown(&format!("${name}"), call.stdin.taint, true))],
                     |lines| lines.into_iter().enumerate().map(|(i, l)| (i.to_string(), l)).collect(),
@@ -208,7 +209,8 @@ fn set_positional(args: &[Value], shell: &mut Shell) {
 /// The lines of a stream, where they are known.
 fn lines(stream: &Stream) -> Option<Vec<Value>> {
     let text = stream.text.as_ref()?;
-    let mut lines: Vec<Value> = parameter::split_fields(text, "\n").into_iter().map(|(line, _)| literal(&line)).collect();
+    let mut lines: Vec<Value> =
+        parameter::split_fields(text, "\n").into_iter().map(|(line, _)| literal(&line)).collect();
     if lines.last().is_some_and(|last| last.parts().is_empty()) {
         lines.pop();
     }
@@ -269,7 +271,8 @@ fn read_variables(args: &[Value], stdin: &Stream, shell: &mut Shell) {
 
 /// The field of a line that the n-th name of `read` gets; the last one gets the rest.
 fn field_of(line: &Value, n: usize, last: bool) -> Value {
-    let mut fields = parameter::split_fields(line, " \t").into_iter().map(|(v, _)| v).filter(|v| !v.parts().is_empty());
+    let mut fields =
+        parameter::split_fields(line, " \t").into_iter().map(|(v, _)| v).filter(|v| !v.parts().is_empty());
     let mut value = literal(&fields.by_ref().nth(n).unwrap_or_default());
     if last {
         for more in fields {

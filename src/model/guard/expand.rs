@@ -146,7 +146,7 @@ impl Reader<'_> {
             Piece::Parameter(parameter) => {
                 let separators = self.separators(shell);
                 let quoted = parameter.quoted || !splits;
-                if let Some(list) = self.list(parameter, shell) {
+                if let Some(list) = self.every(parameter, shell) {
                     self.add_list(&list, parameter, quoted, splits, &separators, fields);
                 } else {
                     let value = self.parameter(parameter, shell)?;
@@ -306,7 +306,7 @@ impl Reader<'_> {
 
     /// The values of `$@`, `$*`, `${a[@]}` and their like, where the parameter is one of these and nothing
     /// is done to it.
-    fn list(&mut self, parameter: &Parameter, shell: &Shell) -> Option<Vec<Value>> {
+    fn every(&mut self, parameter: &Parameter, shell: &Shell) -> Option<Vec<Value>> {
         if parameter.length || parameter.indirect || !matches!(parameter.operator.as_str(), "" | ":") {
             return None;
         }

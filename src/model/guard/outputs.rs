@@ -11,7 +11,8 @@ use super::world::Context;
 
 /// Programs that print their input, or some of its lines, as it is.
 const UNCHANGED: [&str; 14] = [
-    "cat", "tee", "grep", "egrep", "fgrep", "head", "tail", "sort", "uniq", "pv", "sponge", "shuf", "dos2unix", "unbuffer",
+    "cat", "tee", "grep", "egrep", "fgrep", "head", "tail", "sort", "uniq", "pv", "sponge", "shuf", "dos2unix",
+    "unbuffer",
 ];
 
 /// What a call prints.
@@ -58,7 +59,8 @@ pub fn output(call: &Call, context: &Context<'_>) -> Stream {
     }
     // A program that edits text of the line itself makes other text of it, like a decoder.
     let edits = ["sed", "tr", "awk", "gawk", "mawk", "cut", "rev", "perl", "python", "python3", "ruby", "tac"];
-    if edits.contains(&name) && call.stdin.text.as_ref().is_some_and(|t| !t.parts().is_empty() && !t.has_unknown()) {
+    if edits.contains(&name) && call.stdin.text.as_ref().is_some_and(|t| !t.parts().is_empty() && !t.has_unknown())
+    {
         taint.decoded = true;
     }
     Stream { text: None, taint }
@@ -150,7 +152,8 @@ pub fn printf(args: &[Value]) -> Option<Value> {
                 's' => out.append(&argument),
                 'b' => out.append(&decoded(&argument)),
                 'q' | 'Q' => {
-                    let quoted = argument.known().and_then(|t| shlex::try_quote(t).ok().map(|q| q.into_owned()));
+                    let quoted =
+                        argument.known().and_then(|t| shlex::try_quote(t).ok().map(std::borrow::Cow::into_owned));
                     match quoted {
                         Some(text) => out.push_text(&text),
                         None => out.append(&argument),
@@ -206,7 +209,9 @@ fn temporary(args: &[Value], context: &Context<'_>) -> Value {
         }
     }
     match (base, template) {
-        (None, Some(template)) if template.known_start().contains('/') || !args.iter().any(|a| a.starts_with("-t")) => {
+        (None, Some(template))
+            if template.known_start().contains('/') || !args.iter().any(|a| a.starts_with("-t")) =>
+        {
             return template;
         }
         (Some(base), _) => value.append(&base),
@@ -235,7 +240,8 @@ fn top_level(call: &Call, context: &Context<'_>) -> Option<Value> {
 
 /// Paths below the directories that are listed: one unknown name below each.
 fn found(call: &Call) -> Option<Value> {
-    let mut roots: Vec<Value> = call.args().iter().take_while(|a| !a.starts_with("-") || a.if_empty().len() < 2).cloned().collect();
+    let mut roots: Vec<Value> =
+        call.args().iter().take_while(|a| !a.starts_with("-") || a.if_empty().len() < 2).cloned().collect();
     if roots.iter().any(|r| r.has_unknown() && !r.starts_with("/")) {
         return None;
     }

@@ -88,7 +88,9 @@ pub fn pattern_and_replacement(argument: &str) -> (&str, &str) {
     let mut at = 0;
     while at < argument.len() {
         if argument.as_bytes().get(at) == Some(&b'/') {
-            return argument.split_at_checked(at).map_or((argument, ""), |(a, b)| (a, b.get(1..).unwrap_or_default()));
+            return argument
+                .split_at_checked(at)
+                .map_or((argument, ""), |(a, b)| (a, b.get(1..).unwrap_or_default()));
         }
         match scan::skip(argument, at) {
             Some(next) => at = next,

@@ -9,9 +9,9 @@ use rable::{Node, NodeKind};
 
 use super::expand::Choice;
 use super::limits::{Budget, Limit};
-use super::reading::{Dir, Reading, Redirect, Stream, Unparsed};
-use super::shell::{Shell, Variable};
-use super::value::{Taint, Unknown, Value};
+use super::reading::{Dir, Reading, Stream, Unparsed};
+use super::shell::Shell;
+use super::value::{Unknown, Value};
 use super::world::Context;
 use super::{bomb, expand};
 
@@ -463,3 +463,6 @@ fn redirects_of(node: &Node) -> &[Node] {
         _ => &[],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,6 @@ pub fn skip(word: &str, at: usize) -> Option<usize> {
     }
 }
 
-
 struct Scan<'a> {
     text: &'a [u8],
     at: usize,
@@ -445,9 +444,11 @@ mod tests {
 
     #[test]
     fn it_ends_on_anything() {
-        for text in ["\\", "'", "\"", "`", "$(", "${", "$[", "<<", "<<'", "<<E", "<<E\n", "((", "$'", "$'\\", ")))"] {
-            count(text);
-            close(text, 0, '(', false);
+        for text in
+            ["\\", "'", "\"", "`", "$(", "${", "$[", "<<", "<<'", "<<E", "<<E\n", "((", "$'", "$'\\", ")))"]
+        {
+            let _ = count(text);
+            let _ = close(text, 0, '(', false);
         }
     }
 }

@@ -439,7 +439,13 @@ mod tests {
                 Piece::Text { text, .. } => format!("{text}_"),
                 Piece::Parameter(p) => format!(
                     "<{}{}{}{}|{}|{}>",
-                    if p.length { "#" } else if p.indirect { "!" } else { "" },
+                    if p.length {
+                        "#"
+                    } else if p.indirect {
+                        "!"
+                    } else {
+                        ""
+                    },
                     p.name,
                     p.subscript.map(|s| format!("[{s}]")).unwrap_or_default(),
                     if p.quoted { "\"" } else { "" },
@@ -479,7 +485,9 @@ mod tests {
         ] {
             assert_eq!(shown(raw), want, "{raw}");
         }
-        assert!(pieces("'a").is_err() && pieces("\"a").is_err() && pieces("$(a").is_err() && pieces("`a").is_err());
+        assert!(
+            pieces("'a").is_err() && pieces("\"a").is_err() && pieces("$(a").is_err() && pieces("`a").is_err()
+        );
     }
 
     #[test]
