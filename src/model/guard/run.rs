@@ -6,13 +6,14 @@ use rable::{Node, NodeKind};
 
 use super::assign::assignment;
 use super::limits::Limit;
-use super::outputs;
 use super::paths;
 use super::reader::{Reader, raw};
 use super::reading::{Call, Dir, Executed, Redirect, Stream};
 use super::shell::Shell;
 use super::value::{Part, Value};
+use super::world::Context;
 use super::wrappers::{self, Inner};
+use super::{git, outputs};
 
 /// What a command's redirections are.
 #[derive(Default)]
@@ -207,7 +208,7 @@ impl Reader<'_> {
         self.budget.deeper()?;
         let via = self.via.len();
         self.via.extend(call.program.clone());
-        for inner in wrappers::inner(&call) {
+        for inner in wrappers::inner(&call).into_iter().chain(aliased(&call, self.context)) {
             let output = self.inner(&call, inner, shell)?;
             inner_output = Some(match inner_output {
                 Some(known) if known != output => Stream { text: None, taint: known.taint.and(output.taint) },
@@ -293,6 +294,25 @@ impl Reader<'_> {
         // `2>file` leaves the output where it was; telling them apart gains nothing.
         Stream { text: None, ..output }
     }
+}
+
+/// What an alias of git's configuration runs.
+fn aliased(call: &Call, context: &Context<'_>) -> Option<Inner> {
+    if call.program.as_deref() != Some("git") {
+        return None;
+    }
+    Some(match git::alias(call, context)? {
+        git::Alias::Git { argv } => {
+            Inner::Argv { argv, env: Vec::new(), dir: None, place: call.place, more_operands: false }
+        }
+        git::Alias::Shell { text, args, dir } => Inner::Shell {
+            text: Value::from(text.as_str()),
+            args,
+            env: Vec::new(),
+            dir: dir.map(|dir| Value::from(&*dir.to_string_lossy())),
+            place: call.place,
+        },
+    })
 }
 
 /// The last component of a program's word.

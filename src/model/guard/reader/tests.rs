@@ -325,6 +325,11 @@ fn read_what_is_hostile() {
         let start = std::time::Instant::now();
         let _ = read(&text, &world.context());
         // A bound against what grows without one; the benchmark has the figures.
-        assert!(start.elapsed().as_millis() < 2000, "{:?} for {}", start.elapsed(), text.get(..40).unwrap());
+        assert!(
+            start.elapsed().as_millis() < 2000,
+            "{:?} for {}",
+            start.elapsed(),
+            text.get(..40).unwrap_or(&text)
+        );
     }
 }
