@@ -12,7 +12,9 @@ pub mod modes;
 pub mod network;
 pub mod protected;
 pub mod sudo;
+pub mod switches;
 pub mod unparsed;
+pub mod warnings;
 
 use super::reading::Reading;
 use super::verdict::{Finding, Rule};
@@ -35,6 +37,8 @@ static KINDS: &[Kind] = &[
     Kind { rules: network::RULES, judge: network::judge },
     Kind { rules: bomb::RULES, judge: bomb::judge },
     Kind { rules: cron::RULES, judge: cron::judge },
+    Kind { rules: switches::RULES, judge: switches::judge },
+    Kind { rules: warnings::RULES, judge: warnings::judge },
     Kind { rules: input::RULES, judge: input::judge },
     Kind { rules: unparsed::RULES, judge: unparsed::judge },
 ];

@@ -198,8 +198,8 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
             Some("sudo" | "sudo-rs") => {
                 sudo(call, context.policy).map(|reading| ("sudo.not-allowlisted", reading))
             }
-            Some("sudoedit") => asks_for_help(call)
-                .not_then(|| ("sudo.not-allowlisted", "sudoedit would edit a file as root".into())),
+            Some("sudoedit") => (!asks_for_help(call))
+                .then(|| ("sudo.not-allowlisted", "sudoedit would edit a file as root".into())),
             Some(program) => other(program, call).map(|reading| ("root.other", reading)),
             None => None,
         };
