@@ -11,6 +11,7 @@
 //! - a name with an unknown end (`~/.bash$X`) could also be any name that goes on like it.
 
 pub mod absolute;
+pub mod devices;
 pub mod files;
 pub mod names;
 pub mod places;
@@ -96,9 +97,12 @@ impl<'a> Paths<'a> {
         let here = call.place == Place::Here;
         let mut found = vec![written.resolve(None, last)];
         if here || !call.links.is_empty() {
-            let resolved = written.resolve(Some(&links), last);
-            if found.iter().all(|a| a.names != resolved.names) {
-                found.push(resolved);
+            // A link may be replaced, or written through.
+            for last in [Last::Kept, last] {
+                let resolved = written.resolve(Some(&links), last);
+                if found.iter().all(|a| a.names != resolved.names) {
+                    found.push(resolved);
+                }
             }
         }
         for absolute in &mut found {
