@@ -38,8 +38,7 @@ pub fn redact(text: &str, most: usize) -> String {
     let text = text.get(..end).unwrap_or_default();
     let out = runs(&named(&addresses(text)));
     let mut line = String::new();
-    let mut count = 0;
-    for c in out.chars() {
+    for (count, c) in out.chars().enumerate() {
         if count >= most {
             line.push('…');
             break;
@@ -51,7 +50,6 @@ pub fn redact(text: &str, most: usize) -> String {
             c if c.is_control() => line.push('?'),
             c => line.push(c),
         }
-        count += 1;
     }
     line
 }

@@ -33,6 +33,16 @@ pub enum Ask {
     Write(String),
 }
 
+impl Ask {
+    /// The command or the path.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Ask::Shell(text) | Ask::Write(text) => text,
+        }
+    }
+}
+
 /// Why the input is not what a hook is given. Holds nothing of the input's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
@@ -75,11 +85,7 @@ pub fn read(bytes: &[u8]) -> Result<ToolCall, Unreadable> {
         return wrong("`cwd` is not an absolute path");
     }
     let asks = asks(&payload.tool_name, &payload.tool_input.0)?;
-    let nul = |ask: &Ask| {
-        let (Ask::Shell(text) | Ask::Write(text)) = ask;
-        text.contains('\0')
-    };
-    if asks.iter().any(nul) {
+    if asks.iter().any(|ask| ask.text().contains('\0')) {
         return wrong("a NUL in a command or path");
     }
     Ok(ToolCall { tool: payload.tool_name, cwd, asks })
