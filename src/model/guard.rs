@@ -12,6 +12,7 @@
 
 pub mod changes;
 pub mod limits;
+pub mod options;
 pub mod paths;
 pub mod pattern;
 pub mod policy;
