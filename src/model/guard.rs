@@ -11,6 +11,7 @@
 //! Everything here is pure: what the machine looks like is asked through [`world::World`].
 
 pub mod changes;
+pub mod git;
 pub mod limits;
 pub mod options;
 pub mod paths;
@@ -20,6 +21,7 @@ pub mod reader;
 pub mod reading;
 pub mod redact;
 pub mod rules;
+pub mod streams;
 pub mod tool_call;
 pub mod value;
 pub mod verdict;

@@ -4,6 +4,7 @@
 
 pub mod deletion;
 pub mod devices;
+pub mod git;
 pub mod modes;
 pub mod protected;
 
@@ -21,6 +22,7 @@ struct Kind {
 static KINDS: &[Kind] = &[
     Kind { rules: deletion::RULES, judge: deletion::judge },
     Kind { rules: devices::RULES, judge: devices::judge },
+    Kind { rules: git::RULES, judge: git::judge },
     Kind { rules: modes::RULES, judge: modes::judge },
     Kind { rules: protected::RULES, judge: protected::judge },
 ];
