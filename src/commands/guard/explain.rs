@@ -181,20 +181,31 @@ struct Changed {
 
 fn changed(call: &Call, places: &Paths<'_>) -> Vec<Changed> {
     let one = |change: Change| {
+        let (change, far) = match change {
+            Change::Elsewhere(change) => (*change, true),
+            change => (change, false),
+        };
         let (what, path, last) = match change {
             Change::Delete { path, recursive: true } => ("deletes with all below".to_owned(), path, Last::Kept),
             Change::Delete { path, recursive: false } => ("deletes".to_owned(), path, Last::Kept),
+            Change::Move { path } => ("moves away".to_owned(), path, Last::Kept),
             Change::Write { path } => ("writes".to_owned(), path, Last::Followed),
+            Change::Empty { path } => ("empties".to_owned(), path, Last::Followed),
+            Change::Put { path, .. } => ("puts something at".to_owned(), path, Last::Followed),
+            Change::Fill { path } => ("puts files into".to_owned(), path, Last::Followed),
+            // One inside the other does not come out of the table.
+            Change::Elsewhere(_) => return None,
             Change::Mode { path, mode, recursive } => {
                 let below = if recursive { " with all below" } else { "" };
                 (format!("makes the mode {}{below} of", shown(&mode)), path, Last::Followed)
             }
         };
+        let what = if far { format!("{what} (on another machine)") } else { what };
         let mut resolved: Vec<String> = places.locate(&path, call, last).iter().map(Absolute::shown).collect();
         resolved.dedup();
-        Changed { what, path: shown(&path), resolved }
+        Some(Changed { what, path: shown(&path), resolved })
     };
-    changes(call).into_iter().map(one).collect()
+    changes(call).into_iter().filter_map(one).collect()
 }
 
 /// What a call of git finds checked out.
