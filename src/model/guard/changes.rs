@@ -219,7 +219,7 @@ pub fn all_in(directory: &Value) -> Value {
 #[must_use]
 pub fn glob(pattern: &str) -> Value {
     let mut value = Value::default();
-    value.push(Part::Glob(pattern.to_owned()));
+    super::parameter::push_globs(&mut value, pattern);
     value
 }
 

@@ -24,6 +24,10 @@ pub struct Opened {
     pub stdin: Option<Stream>,
 }
 
+/// Interpreters that run the file which they are given.
+const INTERPRETERS: [&str; 11] =
+    ["python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "Rscript", "bun", "tclsh"];
+
 /// Programs whose names a pattern in the command's word is held against.
 const SOUGHT: [&str; 24] = [
     "rm", "dd", "git", "sudo", "su", "doas", "sh", "bash", "dash", "zsh", "chmod", "shred", "find", "xargs",
@@ -253,9 +257,15 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A program that the line itself has fetched or decoded into a file.
+    /// A program that the line itself has fetched or decoded into a file; for an interpreter, its first operand.
     fn fetched_program(&mut self, call: &Call, shell: &Shell) {
-        let Some(word) = call.argv.first().filter(|w| w.known().is_some_and(|t| t.contains('/'))) else { return };
+        let by_path = call.argv.first().filter(|w| w.known().is_some_and(|t| t.contains('/')));
+        let interprets = call.program.as_deref().is_some_and(|name| {
+            let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+            INTERPRETERS.contains(&base)
+        });
+        let operand = || call.args().iter().find(|a| !a.starts_with("-")).filter(|_| interprets);
+        let Some(word) = by_path.or_else(operand) else { return };
         let Some(stream) = self.file(word, shell) else { return };
         if stream.taint.any() {
             self.reading.executed.push(Executed {

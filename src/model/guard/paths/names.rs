@@ -30,7 +30,14 @@ pub fn could_be(name: &Value, want: &str) -> bool {
 #[must_use]
 pub fn without_unknown(name: &Value) -> Value {
     let mut value = Value::default();
-    name.parts().iter().filter(|p| !matches!(p, Part::Unknown(_))).for_each(|p| value.push(p.clone()));
+    for part in name.parts() {
+        match part {
+            // Something is there: it is no protected name, and the path is no shorter for it.
+            Part::Unknown(unknown) if unknown.filled => value.push_text("\u{fffd}"),
+            Part::Unknown(_) => {}
+            other => value.push(other.clone()),
+        }
+    }
     value
 }
 

@@ -202,8 +202,3 @@ static PROXIES: &[Proxy] = &[
     proxy("xterm", "", &["e", "hold", "ls", "T=", "title=", "geometry=", "fa=", "fs=", "fg=", "bg=", "name=", "class="]).one_dash(),
     proxy("xvfb-run", "al", &["auto-servernum", "e,error-file=", "f,auth-file=", "n,server-num=", "listen-tcp", "p,xauth-protocol=", "s,server-args=", "w,wait="]),
 ];
-
-#[cfg(test)]
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    PROXIES.iter().map(|proxy| proxy.name)
-}
