@@ -296,6 +296,7 @@ impl<'a> Matched<'a> {
             written: "{}".to_owned(),
             taint: Taint::NONE,
             splits: false,
+            filled: false,
         });
         let known_end = matches!(path.parts().last(), Some(Part::Text(_)));
         if known_end && !matches!(path.parts().last(), Some(Part::Text(text)) if text.ends_with('/')) {
