@@ -189,3 +189,8 @@ fn held(holds: Holds, value: &Value) -> Vec<Inner> {
         Holds::Expanded => Vec::new(),
     }
 }
+
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().map(|row| row.0)
+}
