@@ -6,6 +6,7 @@
 //! path without such a function, is nothing. What an argument could be if nobody knows it: for a function that
 //! deletes or runs, any path or command that stands in the same text.
 
+mod commands;
 mod editors;
 mod functions;
 mod primitives;

@@ -123,11 +123,10 @@ pub(super) fn vim(text: &str, same: &mut Same) {
         let verb_end = line.find(|c: char| !c.is_alphabetic()).unwrap_or(line.len());
         let (verb, behind) = line.split_at(verb_end);
         if verb.is_empty() || matches!(verb, "r" | "read" | "w" | "write") {
-            if let Some(command) = behind
-                .trim_start()
-                .strip_prefix('!')
-                .filter(|c| verb.is_empty() || behind.starts_with(' ') || !c.starts_with(' '))
-            {
+            // `w !command` runs it, `w! file` is a file that is written for all that.
+            let command = behind.trim_start().strip_prefix('!');
+            let runs = |c: &&str| verb.is_empty() || behind.starts_with(' ') || !c.starts_with(' ');
+            if let Some(command) = command.filter(runs) {
                 same.shell.push(command.trim_end_matches(['\'', '"']).to_owned());
                 continue;
             }
@@ -217,7 +216,7 @@ pub(super) fn emacs(text: &str, tokens: &[Token], same: &mut Same) {
         })
     };
     if ["shell-command", "call-process", "start-process", "async-shell"].iter().any(|name| text.contains(name)) {
-        same.shell.push(strings().map(|s| s.to_owned()).collect::<Vec<_>>().join(" "));
+        same.shell.push(strings().map(str::to_owned).collect::<Vec<_>>().join(" "));
         same.shell.extend(strings().map(str::to_owned));
     }
     for (name, command) in

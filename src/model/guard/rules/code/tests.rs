@@ -415,6 +415,11 @@ fn hostile_texts_are_short_work() {
         "`",
         "!r",
         "/*",
+        "\n",
+        "system a(\n",
+        "x=(\n",
+        "*",
+        "[[\n",
     ];
     for language in
         ["python", "perl", "ruby", "node", "php", "lua", "awk", "sed", "vim", "make", "emacs", "julia", "x"]
@@ -423,6 +428,7 @@ fn hostile_texts_are_short_work() {
             let text = piece.repeat(20_000 / piece.len());
             let world = MadeUp::new();
             let _ = translate(language, &text, &world.context());
+            let _ = translate(language, &format!("system x, ({text}"), &world.context());
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::guard::value::{Part, Taint, Value};
 const MAX_DEPTH: usize = 12;
 
 /// How many tokens a bracket or a statement may hold: further on nobody looks for its end.
-const MAX_REACH: usize = 400;
+pub(super) const MAX_REACH: usize = 400;
 
 /// The most assignments that are followed.
 const MAX_VARIABLES: usize = 300;
@@ -155,8 +155,11 @@ impl<'a> Scope<'a> {
         if depth > MAX_DEPTH {
             return Argument::One(unknown("…", Taint::NONE));
         }
+        let is_word = |t: &Token| *t != Token::End;
+        let start = tokens.iter().position(is_word).unwrap_or_default();
+        let end = tokens.iter().rposition(is_word).map_or(start, |last| last + 1);
+        let tokens = tokens.get(start..end).unwrap_or_default();
         match tokens {
-            [Token::End, rest @ ..] | [rest @ .., Token::End] => self.argument(rest, depth),
             [Token::Words(words)] => Argument::List(words.iter().map(|w| Value::from(w.as_str())).collect()),
             [Token::Sign('*' | '\\' | '&' | '@'), rest @ ..] => self.argument(rest, depth + 1),
             [Token::Sign('[' | '('), ..] if closing(tokens, 0) + 1 == tokens.len() => {
