@@ -87,11 +87,14 @@ pub static RULES: &[Rule] = &[
             "printf '\\154\\163' | sh",
             "base64 -d f | python3",
             "base64 -d f > g; sh g",
+            "$(echo bHMK | base64 -d)",
+            "X=$(base64 -d f); $X -l",
         ],
         passes: &[
             "echo bHMK | base64 -d",
             "base64 -d f > g",
             "base64 -d f | less",
+            "X=$(base64 -d f); echo $X",
             "base64 -d f | jq .",
             "base64 f | sh -n",
             "gunzip f.gz",
@@ -152,6 +155,10 @@ pub fn judge(reading: &Reading, _context: &Context<'_>, findings: &mut Vec<Findi
         judge_text(&code.language, code.text.taint(), None, findings);
     }
     for (i, call) in reading.calls.iter().enumerate() {
+        // A program by a name that has been fetched or decoded: `$(base64 -d f)`.
+        if let Some(word) = call.argv.first().filter(|word| word.taint().any()) {
+            judge_text("the shell", word.taint(), None, findings);
+        }
         let Some((program, script)) = script(call) else { continue };
         let before = reading.calls.get(..i).unwrap_or_default();
         if before.iter().flat_map(fetched).any(|file| plain(&file) == plain(script)) {
