@@ -75,8 +75,8 @@ pub fn head_before(this: &Command, before: &[Call], context: &Context<'_>) -> He
 /// `export GIT_DIR=…` earlier in the line.
 fn exported_git_dir(before: &[Call]) -> Option<Value> {
     let exports = before.iter().filter(|c| matches!(c.program.as_deref(), Some("export" | "declare" | "typeset")));
-    let assignments = exports.flat_map(|call| call.args().iter().filter_map(|word| word.split_once('=')));
-    assignments.filter(|(name, _)| *name == "GIT_DIR").last().map(|(_, value)| value)
+    let mut assignments = exports.flat_map(|call| call.args().iter().filter_map(|word| word.split_once('=')));
+    assignments.rfind(|(name, _)| *name == "GIT_DIR").map(|(_, value)| value)
 }
 
 fn is_pull_request_checkout(call: &Call) -> bool {
