@@ -4,7 +4,8 @@
 //! dying is turned into an exit: a panic, an abort, a stack that runs over, a fault, a signal from outside,
 //! and the time being over. Before the verdict is known the code is 2; once it is known, it is the verdict's.
 
-use std::os::fd::AsFd;
+use std::cell::UnsafeCell;
+use std::io::Read;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::libc;
@@ -66,6 +67,16 @@ pub fn end(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// The stack of the handlers. Static and never written by us: pages that nobody touches cost nothing.
+struct Spare(UnsafeCell<[u8; SPARE_SIZE]>);
+
+// SAFETY: only the kernel gets its address, once, and only handlers run on it.
+unsafe impl Sync for Spare {}
+
+const SPARE_SIZE: usize = 64 << 10;
+
+static SPARE: Spare = Spare(UnsafeCell::new([0; SPARE_SIZE]));
+
 /// How long the verdict may take. Generous, since a loaded machine is no reason to block; short beside the
 /// client's own limit, past which the call would run.
 pub const SECONDS: u32 = 2;
@@ -81,9 +92,8 @@ pub fn arm() {
         end(CODE.load(Ordering::Relaxed));
     }));
     // A stack that has run over has no room for a handler.
-    let stack = Box::leak(vec![0_u8; 64 << 10].into_boxed_slice());
-    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: stack.len() };
-    // SAFETY: the memory is leaked, so it stays valid; the old stack is not asked for.
+    let stack = libc::stack_t { ss_sp: SPARE.0.get().cast(), ss_flags: 0, ss_size: SPARE_SIZE };
+    // SAFETY: the memory is static, so it stays valid, and nothing else uses it; the old stack is not asked for.
     unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) };
     let action = SigAction::new(SigHandler::Handler(caught), SaFlags::SA_ONSTACK, SigSet::empty());
     for signal in DEADLY {
@@ -131,24 +141,17 @@ pub fn with_stack(run: impl FnOnce() + Send) {
 /// # Errors
 /// If it cannot be read. It may wait: [`arm`] ends that.
 pub fn read_input(most: usize) -> std::io::Result<Option<Vec<u8>>> {
-    let stdin = std::io::stdin();
-    let mut bytes = vec![0_u8; 32 << 10];
-    let mut filled = 0;
+    let mut bytes = Vec::new();
+    let mut stdin = std::io::stdin().lock().take(most as u64 + 1);
     loop {
-        if filled == bytes.len() {
-            if filled > most {
-                return Ok(None);
+        match stdin.read_to_end(&mut bytes) {
+            Ok(_) => break,
+            // An end that does not wait, and has nothing yet.
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                super::clock::pause(std::time::Duration::from_millis(1));
             }
-            bytes.resize(filled * 2, 0);
-        }
-        match nix::unistd::read(stdin.as_fd(), bytes.get_mut(filled..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(nix::errno::Errno::EAGAIN) => super::clock::pause(std::time::Duration::from_millis(1)),
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(e),
         }
     }
-    bytes.truncate(filled);
-    Ok((filled <= most).then_some(bytes))
+    Ok((bytes.len() <= most).then_some(bytes))
 }
