@@ -222,7 +222,7 @@ fn assignments(words: &[Value]) -> (Vec<(String, Value)>, &[Value]) {
     while let Some((first, behind)) = rest.split_first() {
         match first.split_once('=') {
             Some((name, value)) if !name.is_empty() && !name.starts_with('-') => {
-                env.push((name.to_owned(), value))
+                env.push((name.to_owned(), value));
             }
             _ => break,
         }

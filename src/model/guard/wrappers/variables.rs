@@ -189,8 +189,3 @@ fn held(holds: Holds, value: &Value) -> Vec<Inner> {
         Holds::Expanded => Vec::new(),
     }
 }
-
-#[cfg(test)]
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    VARIABLES.iter().map(|row| row.0)
-}
