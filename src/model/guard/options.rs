@@ -259,8 +259,8 @@ fn read_one_dash(grammar: &Grammar, word: &Value, words: &[Value], at: &mut usiz
 
 fn read_cluster(grammar: &Grammar, word: &Value, words: &[Value], at: &mut usize, parsed: &mut Parsed) {
     let known = word.known_start();
-    let mut letters = known.char_indices().skip(1);
-    while let Some((i, letter)) = letters.next() {
+    let letters = known.char_indices().skip(1);
+    for (i, letter) in letters {
         let Some((name, needs)) = grammar.short_option(letter) else {
             parsed.strange.push(word.clone());
             return;

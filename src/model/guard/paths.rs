@@ -18,7 +18,7 @@ pub mod places;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::reading::{Call, Place};
 pub(crate) use super::value::Value;
@@ -32,6 +32,22 @@ pub enum Last {
     Kept,
     /// What it points to is meant (`>`, `chmod`).
     Followed,
+}
+
+/// A path without `.`, `..` and double slashes, by its letters alone.
+#[must_use]
+pub fn normalised(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// Finds out what paths are, for the calls of one line. Remembers the links that it has asked for.

@@ -5,6 +5,7 @@
 
 pub mod deletion;
 pub mod devices;
+pub mod git;
 pub mod modes;
 pub mod on_paths;
 pub mod protected;
@@ -23,6 +24,7 @@ struct Kind {
 static KINDS: &[Kind] = &[
     Kind { rules: deletion::RULES, judge: on_paths::judge },
     Kind { rules: devices::RULES, judge: by_another },
+    Kind { rules: git::RULES, judge: git::judge },
     Kind { rules: modes::RULES, judge: by_another },
     Kind { rules: protected::RULES, judge: by_another },
 ];
