@@ -37,7 +37,7 @@ pub fn without_unknown(name: &Value) -> Value {
 /// `*(…)` and `@(…)` may name anything; `*`, `?` and `[…]` no name with a leading dot.
 fn begins_with_pattern(name: &Value) -> bool {
     match name.parts().iter().find(|p| !matches!(p, Part::Unknown(_))) {
-        Some(Part::Glob(glob)) => !glob.contains('('),
+        Some(Part::Glob(glob)) => glob.starts_with(['*', '?', '[']) && !glob.contains('('),
         _ => false,
     }
 }
