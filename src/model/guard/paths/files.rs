@@ -166,10 +166,8 @@ fn client(names: &[Value], reach: Reach) -> Option<&'static str> {
 fn in_client_directory(below: &[Value], reach: Reach) -> Option<&'static str> {
     match below {
         [] => None,
-        [name] if could_be(name, "hooks") => {
-            // A file of that name is nothing; a link, a move or a deletion changes all the hooks.
-            (reach != Reach::File || name.known().is_some()).then_some(HOOKS)
-        }
+        // A pattern that could be the directory's name is nothing to a program that writes files.
+        [name] if could_be(name, "hooks") && (reach != Reach::File || name.known().is_some()) => Some(HOOKS),
         [name] => is_settings(name).then_some(SETTINGS),
         [name, ..] => could_be(name, "hooks").then_some(HOOKS),
     }

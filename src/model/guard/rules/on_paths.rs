@@ -49,7 +49,7 @@ impl Seen<'_> {
         if at.unsure() {
             reading.push_str(", if what is not known in it is empty");
         }
-        if !path.starts_with("/") && at.here {
+        if !path.if_empty().starts_with('/') && at.here {
             match &self.call.dir {
                 Dir::Known(dir) => reading.push_str(&format!(" (read in {})", shown(&dir.to_string_lossy()))),
                 Dir::Unknown => reading.push_str(" (read in an unknown directory)"),
@@ -91,3 +91,6 @@ fn judge_change(seen: &mut Seen<'_>) {
     modes::judge(seen);
     protected::judge(seen);
 }
+
+#[cfg(test)]
+mod tests;
