@@ -6,6 +6,8 @@
 pub mod copying;
 pub mod deleting;
 pub mod disks;
+pub mod downloading;
+pub mod editing;
 pub mod git;
 pub mod modes;
 pub mod unpacking;
@@ -116,6 +118,8 @@ fn table() -> impl Iterator<Item = &'static Program> {
         deleting::PROGRAMS,
         copying::PROGRAMS,
         writing::PROGRAMS,
+        editing::PROGRAMS,
+        downloading::PROGRAMS,
         unpacking::PROGRAMS,
         modes::PROGRAMS,
         disks::PROGRAMS,

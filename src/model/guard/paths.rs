@@ -98,11 +98,14 @@ impl<'a> Paths<'a> {
         let mut found = vec![written.resolve(None, last)];
         if here || !call.links.is_empty() {
             // A link may be replaced, or written through.
-            for last in [Last::Kept, last] {
+            let all: &[Last] = if last == Last::Kept { &[Last::Kept] } else { &[Last::Followed, Last::Kept] };
+            for &last in all {
                 let resolved = written.resolve(Some(&links), last);
-                if found.iter().all(|a| a.names != resolved.names) {
-                    found.push(resolved);
+                if found.iter().any(|a| a.names == resolved.names) {
+                    // No link on the way, so none at its end either.
+                    break;
                 }
+                found.push(resolved);
             }
         }
         for absolute in &mut found {

@@ -103,17 +103,12 @@ impl Paths<'_> {
     }
 
     fn in_a_home(&self, names: &[Value], reach: Reach) -> Option<&'static str> {
-        let of = |home: &[String]| {
-            could_start(names, home).then(|| in_home(names.get(home.len()..).unwrap_or_default(), reach)).flatten()
-        };
-        let own = self.home.iter().find_map(|home| of(home));
-        let skel = || of(&["etc".to_owned(), "skel".to_owned()]);
-        let root = || of(&["root".to_owned()]);
+        let below = |len: usize| in_home(names.get(len..).unwrap_or_default(), reach);
+        let own = self.home.iter().filter(|home| could_start(names, home)).find_map(|home| below(home.len()));
+        let skel = || could_start(names, &["etc", "skel"]).then(|| below(2)).flatten();
+        let root = || could_start(names, &["root"]).then(|| below(1)).flatten();
         // `/home/<anybody>`; the session's own directory there may be a project's.
-        let users = || {
-            let top = names.first().is_some_and(|top| could_be(top, "home"));
-            top.then(|| in_home(names.get(2..).unwrap_or_default(), reach)).flatten()
-        };
+        let users = || could_start(names, &["home"]).then(|| below(2)).flatten();
         own.or_else(root).or_else(users).or_else(skel)
     }
 }
@@ -136,10 +131,7 @@ fn in_home(below: &[Value], reach: Reach) -> Option<&'static str> {
 }
 
 fn system(names: &[Value], reach: Reach) -> Option<&'static str> {
-    let found = SYSTEM.iter().find(|(_, dir)| {
-        let dir: Vec<String> = dir.iter().map(|&n| n.to_owned()).collect();
-        could_start(names, &dir)
-    });
+    let found = SYSTEM.iter().find(|(_, dir)| could_start(names, dir));
     let skel = reach != Reach::File
         && names.len() == 2
         && names.iter().zip(["etc", "skel"]).all(|(name, want)| could_be(name, want));
@@ -166,10 +158,8 @@ fn client(names: &[Value], reach: Reach) -> Option<&'static str> {
 fn in_client_directory(below: &[Value], reach: Reach) -> Option<&'static str> {
     match below {
         [] => None,
-        [name] if could_be(name, "hooks") => {
-            // A file of that name is nothing; a link, a move or a deletion changes all the hooks.
-            (reach != Reach::File || name.known().is_some()).then_some(HOOKS)
-        }
+        // A pattern that could be the directory's name is nothing to a program that writes files.
+        [name] if could_be(name, "hooks") && (reach != Reach::File || name.known().is_some()) => Some(HOOKS),
         [name] => is_settings(name).then_some(SETTINGS),
         [name, ..] => could_be(name, "hooks").then_some(HOOKS),
     }

@@ -4,6 +4,8 @@ use crate::model::guard::value::{Part, Value};
 
 /// How many characters of a name must be known before an unknown end is taken for the rest of another name.
 const MIN_KNOWN: usize = 3;
+/// The longest pattern, in bytes, that is looked into: a longer one could be any name.
+const MAX_PATTERN: usize = 1024;
 
 /// Whether a name of a path could be `want`. A pattern at its start does not match a leading dot; a name with
 /// an unknown part is taken as if that part were empty, or, if it begins with enough known characters, as
@@ -12,6 +14,10 @@ const MIN_KNOWN: usize = 3;
 pub fn could_be(name: &Value, want: &str) -> bool {
     if let Some(known) = name.known() {
         return known == want;
+    }
+    let long = |p: &Part| matches!(p, Part::Text(text) | Part::Glob(text) if text.len() > MAX_PATTERN);
+    if name.parts().len() > MAX_PATTERN || name.parts().iter().any(long) {
+        return true;
     }
     if want.starts_with('.') && begins_with_pattern(name) {
         return false;
@@ -44,15 +50,15 @@ pub fn without_unknown(name: &Value) -> Value {
 /// `*(…)` and `@(…)` may name anything; `*`, `?` and `[…]` no name with a leading dot.
 fn begins_with_pattern(name: &Value) -> bool {
     match name.parts().iter().find(|p| !matches!(p, Part::Unknown(_))) {
-        Some(Part::Glob(glob)) => !glob.contains('('),
+        Some(Part::Glob(glob)) => glob.starts_with(['*', '?', '[']) && !glob.contains('('),
         _ => false,
     }
 }
 
 /// Whether a path could begin with these names.
 #[must_use]
-pub fn could_start(path: &[Value], names: &[String]) -> bool {
-    path.len() >= names.len() && path.iter().zip(names).all(|(name, want)| could_be(name, want))
+pub fn could_start<N: AsRef<str>>(path: &[Value], names: &[N]) -> bool {
+    path.len() >= names.len() && path.iter().zip(names).all(|(name, want)| could_be(name, want.as_ref()))
 }
 
 /// Whether a path could be exactly these names.

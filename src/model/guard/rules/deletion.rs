@@ -196,14 +196,14 @@ pub fn judge(seen: &mut Seen<'_>) {
         Change::Empty { path } => (path, Last::Followed, "empty"),
         _ => return,
     };
-    for at in seen.locate(path, last) {
+    for at in seen.locate(path, last).iter() {
         let depth = match change {
             Change::Delete { recursive: true, .. } => Depth::Everything,
-            Change::Move { .. } if is_tree(seen, &at) => Depth::Everything,
+            Change::Move { .. } if is_tree(seen, at) => Depth::Everything,
             _ => Depth::Alone,
         };
-        let Some(found) = seen.paths.protected_place(&at, depth) else { continue };
-        if matches!(change, Change::Empty { .. }) && !is_system_file(&at, found.kind, found.unresolved) {
+        let Some(found) = seen.paths.protected_place(at, depth) else { continue };
+        if matches!(change, Change::Empty { .. }) && !is_system_file(at, found.kind, found.unresolved) {
             continue;
         }
         let rule = match found.kind {
@@ -211,7 +211,7 @@ pub fn judge(seen: &mut Seen<'_>) {
             kind if kind.is_home() => "fs.delete-home",
             _ => "fs.delete-system",
         };
-        seen.report(rule, would, path, &at, found.kind.words());
+        seen.report(rule, would, path, at, found.kind.words());
     }
 }
 

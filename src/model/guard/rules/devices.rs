@@ -165,9 +165,9 @@ pub fn judge(seen: &mut Seen<'_>) {
         _ if makes => "dev.mkfs",
         _ => "dev.raw-write",
     };
-    for at in seen.locate(path, Last::Followed) {
-        if seen.paths.is_disk(&at) {
-            seen.report(rule, "write to", path, &at, "a disk");
+    for at in seen.locate(path, Last::Followed).iter() {
+        if seen.paths.is_disk(at) {
+            seen.report(rule, "write to", path, at, "a disk");
         }
     }
 }

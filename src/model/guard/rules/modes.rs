@@ -64,10 +64,10 @@ pub fn judge(seen: &mut Seen<'_>) {
     if !mode.known().is_some_and(gives_everybody_all) {
         return;
     }
-    for at in seen.locate(path, Last::Followed) {
-        let place = seen.paths.protected_place(&at, Depth::Everything).map(|found| found.kind.words());
-        if let Some(what) = place.or_else(|| seen.paths.protected_file(&at, Reach::Mode)) {
-            seen.report("perm.world-writable", "open to everybody", path, &at, what);
+    for at in seen.locate(path, Last::Followed).iter() {
+        let place = seen.paths.protected_place(at, Depth::Everything).map(|found| found.kind.words());
+        if let Some(what) = place.or_else(|| seen.paths.protected_file(at, Reach::Mode)) {
+            seen.report("perm.world-writable", "open to everybody", path, at, what);
         }
     }
 }

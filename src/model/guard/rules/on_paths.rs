@@ -1,6 +1,7 @@
 //! What the rules about paths have in common: each change of each call is looked up once and handed to all.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::{deletion, devices, modes, protected};
 use crate::model::guard::changes::{self, Change};
@@ -23,6 +24,8 @@ pub struct Seen<'a> {
     pub call: &'a Call,
     /// What it would do.
     pub change: &'a Change,
+    /// What has been looked up for the rule before.
+    located: Vec<(Value, Last, Rc<[Absolute]>)>,
     found: &'a mut BTreeSet<(&'static str, String)>,
     findings: &'a mut Vec<Finding>,
 }
@@ -30,8 +33,13 @@ pub struct Seen<'a> {
 impl Seen<'_> {
     /// What a path of the change could be.
     #[must_use]
-    pub fn locate(&self, path: &Value, last: Last) -> Vec<Absolute> {
-        self.paths.locate(path, self.call, last)
+    pub fn locate(&mut self, path: &Value, last: Last) -> Rc<[Absolute]> {
+        if let Some((.., known)) = self.located.iter().find(|(p, l, _)| *l == last && p == path) {
+            return Rc::clone(known);
+        }
+        let at: Rc<[Absolute]> = self.paths.locate(path, self.call, last).into();
+        self.located.push((path.clone(), last, Rc::clone(&at)));
+        at
     }
 
     /// Says what is wrong with a path, once for each rule.
@@ -49,7 +57,7 @@ impl Seen<'_> {
         if at.unsure() {
             reading.push_str(", if what is not known in it is empty");
         }
-        if !path.starts_with("/") && at.here {
+        if !path.if_empty().starts_with('/') && at.here {
             match &self.call.dir {
                 Dir::Known(dir) => reading.push_str(&format!(" (read in {})", shown(&dir.to_string_lossy()))),
                 Dir::Unknown => reading.push_str(" (read in an unknown directory)"),
@@ -77,17 +85,29 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
                 Change::Elsewhere(change) => {
                     let far =
                         Call { place: Place::Elsewhere, dir: Dir::Unknown, links: Vec::new(), ..call.clone() };
-                    judge_change(&mut Seen { paths, call: &far, change, found: &mut found, findings });
+                    judge_change(Seen {
+                        paths,
+                        call: &far,
+                        change,
+                        located: Vec::new(),
+                        found: &mut found,
+                        findings,
+                    });
                 }
-                change => judge_change(&mut Seen { paths, call, change, found: &mut found, findings }),
+                change => {
+                    judge_change(Seen { paths, call, change, located: Vec::new(), found: &mut found, findings })
+                }
             }
         }
     }
 }
 
-fn judge_change(seen: &mut Seen<'_>) {
-    deletion::judge(seen);
-    devices::judge(seen);
-    modes::judge(seen);
-    protected::judge(seen);
+fn judge_change(mut seen: Seen<'_>) {
+    deletion::judge(&mut seen);
+    devices::judge(&mut seen);
+    modes::judge(&mut seen);
+    protected::judge(&mut seen);
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,14 +165,13 @@ pub fn judge(seen: &mut Seen<'_>) {
 }
 
 fn find(seen: &mut Seen<'_>, path: &Value, last: Last, reach: Reach, would: &str) {
-    for at in seen.locate(path, last) {
-        if matches!(seen.change, Change::Put { unless_directory: true, .. })
-            && seen.paths.is_dir(&at) == Some(true)
+    for at in seen.locate(path, last).iter() {
+        if matches!(seen.change, Change::Put { unless_directory: true, .. }) && seen.paths.is_dir(at) == Some(true)
         {
             continue;
         }
-        if let Some(what) = seen.paths.protected_file(&at, reach) {
-            seen.report(ID, would, path, &at, what);
+        if let Some(what) = seen.paths.protected_file(at, reach) {
+            seen.report(ID, would, path, at, what);
         }
     }
 }
