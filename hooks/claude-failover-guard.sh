@@ -14,7 +14,7 @@
 
 guard=@GUARD@
 
-@TIMEOUT@ -k 1 5 "$guard" guard --state-dir @STATE@ --project @PROJECT@
+@TIMEOUT@ -k 1 5 "$guard" guard --state-dir @STATE@@PROJECT@
 status=$?
 
 case $status in

@@ -60,6 +60,8 @@ pub struct Config {
     pub quota: Quota,
     /// How sessions are moved.
     pub switch: Switch,
+    /// Whether sessions are launched with the guard, and it is put into their projects.
+    pub guard_deploy: bool,
     /// Accepted keys that have no effect, each with its line.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -102,6 +104,8 @@ pub struct Project {
     pub model: Option<String>,
     /// The only account that may work in it.
     pub account: Option<AccountName>,
+    /// Whether the guard is put into its directory too, for sessions that somebody else starts there.
+    pub guard_deploy: bool,
 }
 
 /// One of the operator's own sessions.

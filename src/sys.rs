@@ -3,11 +3,14 @@
 pub mod atomic;
 pub mod claude;
 pub mod clock;
+pub mod deployed;
 pub mod events;
+pub mod git;
 pub mod home;
 pub mod input;
 pub mod lock;
 pub mod login;
+pub mod managed;
 pub mod paths;
 pub mod process;
 pub mod provider;

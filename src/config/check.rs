@@ -229,6 +229,7 @@ pub fn resolve(
         watch,
         quota,
         switch,
+        guard_deploy: true,
         warnings,
         absent: Vec::new(),
     });
@@ -303,6 +304,7 @@ fn projects(raw: &Raw, home: &Path, accounts: &[Account], f: &mut Faults) -> Vec
             max_sessions,
             model: f.model(&key("model"), project.model.clone()),
             account: pin(&key("account"), project.account.as_ref(), accounts, f),
+            guard_deploy: true,
             name,
             path,
         });

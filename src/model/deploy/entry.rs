@@ -34,15 +34,19 @@ fn quoted(word: &str) -> Option<String> {
     shlex::try_quote(word).ok().map(std::borrow::Cow::into_owned)
 }
 
-/// The script of a project; `None` if a path is not text.
+/// The script of a project, by its name in the configuration if it has one; `None` if a path is not text.
 #[must_use]
-pub fn script(parts: &Parts<'_>, project: &str) -> Option<String> {
+pub fn script(parts: &Parts<'_>, project: Option<&str>) -> Option<String> {
     let path = |path: &Path| quoted(path.to_str()?);
+    let project = match project {
+        Some(name) => format!(" --project {}", quoted(name)?),
+        None => String::new(),
+    };
     let places = [
         ("@GUARD@", path(parts.program)?),
         ("@TIMEOUT@", path(parts.timeout)?),
         ("@STATE@", path(parts.state)?),
-        ("@PROJECT@", quoted(project)?),
+        ("@PROJECT@", project),
     ];
     // In one go from left to right: a path may hold what looks like a place.
     let mut text = String::with_capacity(SCRIPT.len() + 256);
@@ -141,12 +145,12 @@ mod tests {
     #[test]
     fn a_path_is_one_word_whatever_it_holds() {
         let odd = "/o'dd $(x) `y`\n@STATE@/claude-failover";
-        let text = script(&parts(odd, "/st ate"), "pro ject").unwrap();
+        let text = script(&parts(odd, "/st ate"), Some("pro ject")).unwrap();
         let assignment = text.split("guard=").nth(1).unwrap().split("\n\n").next().unwrap();
         assert_eq!(shlex::split(assignment).unwrap(), [odd]);
         assert!(text.contains("--state-dir '/st ate' --project 'pro ject'\n"), "{text}");
         assert!(!text.contains("@GUARD@") && !text.contains("@TIMEOUT@") && !text.contains("@PROJECT@"));
-        assert_eq!(script(&parts("/a\0b", "/s"), "p"), None);
+        assert_eq!(script(&parts("/a\0b", "/s"), None), None);
     }
 
     #[test]

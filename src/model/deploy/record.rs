@@ -15,7 +15,7 @@ pub struct Stamp {
     /// Device, inode, size in bytes, change of the content and of the inode in nanoseconds since 1970, and the mode;
     /// `None` if there was no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<[i128; 6]>,
+    pub seen: Option<[i64; 6]>,
 }
 
 /// What was put into a project.
@@ -69,4 +69,14 @@ pub struct Armed {
     /// What `watch` found that should not be: told until the session is launched again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
+}
+
+/// A short mark of a text (FNV-1a, 64 bits): tells an old one from a new one. Not a secret, and no proof
+/// against somebody who may write the file that holds it.
+#[must_use]
+pub fn mark(text: &[u8]) -> String {
+    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
 }
