@@ -51,6 +51,10 @@ pub fn parse() -> Result<Cli, Exit> {
             let _ = e.print();
             return Exit::Done;
         }
+        // Of the guard that is what it should say: but a person must hear how to mend it.
+        if std::env::args_os().nth(1).is_some_and(|word| word == "guard") {
+            Output::default().warn(commands::guard::REPAIR);
+        }
         // What could not be parsed cannot say whether it wanted JSON: the words themselves do.
         if std::env::args_os().any(|word| word == "--json") {
             let text = e.render().to_string();
@@ -76,6 +80,7 @@ pub enum Command {
     #[command(hide = true)]
     Event(commands::event::Args),
     Explain(commands::explain::Args),
+    Guard(commands::guard::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
     QuotaCheck(commands::quota_check::Args),

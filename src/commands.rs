@@ -6,6 +6,7 @@ pub mod deploy_hook;
 pub mod dispatch;
 pub mod event;
 pub mod explain;
+pub mod guard;
 pub mod launch;
 pub mod log;
 pub mod quota_check;
@@ -31,10 +32,12 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Account(args) => account::run(&env()?, args),
         Command::Config(args) => config::run(&cli.global, args),
+        Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
         Command::DeployHook(args) => deploy_hook::run(&env()?, args),
         Command::Dispatch(args) => dispatch::run(&env()?, args),
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),
+        Command::Guard(args) => guard::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
         Command::QuotaCheck(args) => quota_check::run(&env()?, args),

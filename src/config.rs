@@ -4,6 +4,7 @@
 
 mod accounts;
 mod check;
+mod guard;
 mod line;
 mod resolved;
 mod schema;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::error::{Exit, Mark, hinted};
 use crate::model::account::{AccountKind, Thresholds};
+use crate::model::guard::policy as guard_policy;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::switch::Policy;
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub switch: Switch,
     /// Whether sessions are launched with the guard, and it is put into their projects.
     pub guard_deploy: bool,
+    /// What is changed of the guard's built-in rules, for every project.
+    pub guard: guard_policy::Policy,
     /// Accepted keys that have no effect, each with its line.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -106,6 +110,8 @@ pub struct Project {
     pub account: Option<AccountName>,
     /// Whether the guard is put into its directory too, for sessions that somebody else starts there.
     pub guard_deploy: bool,
+    /// What is changed of the guard's rules for its sessions, on top of what holds for all.
+    pub guard: Option<guard_policy::Policy>,
 }
 
 /// One of the operator's own sessions.

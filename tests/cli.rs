@@ -14,6 +14,7 @@ mod bad_input;
 mod common;
 mod contention;
 mod crash;
+mod deploy;
 mod faults;
 mod flow;
 mod help;

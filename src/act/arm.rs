@@ -221,5 +221,5 @@ pub fn look(env: &Env, record: &SessionRecord) -> Look {
     if let Some(gone) = managed::missing(&armed.files) {
         return Look::Broken(format!("the machine's entry was changed or removed: `{}`", gone.display()));
     }
-    Look::Holds(Armed { files: now, ..armed.clone() })
+    Look::Holds(Armed { files: now, broken: None, ..armed.clone() })
 }

@@ -88,8 +88,11 @@ fn key(env: &Env, entry: &Entry) -> Result<String> {
     Ok(mark(all.as_bytes()))
 }
 
-/// Runs an entry as the client does: by a shell, with the session's variables.
-fn run(env: &Env, entry: &Entry, cwd: &Path) -> Result<()> {
+/// Runs an entry as the client does: by a shell, with the session's variables. Nothing is remembered.
+///
+/// # Errors
+/// Says how it failed.
+pub fn run(env: &Env, entry: &Entry, cwd: &Path) -> Result<()> {
     let once = |input: &str| -> Result<process::Said> {
         let client = &env.config.client;
         let variables: [(&str, &OsStr); 5] = [

@@ -31,7 +31,7 @@ pub struct Args {
     remove: bool,
     /// The machine's managed settings instead of projects (root): the one place that no project can switch off
     #[arg(long, conflicts_with = "projects")]
-    managed: bool,
+    pub managed: bool,
     /// Print what would be done and change nothing
     #[arg(long, conflicts_with = "check")]
     dry_run: bool,

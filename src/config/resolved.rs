@@ -3,9 +3,22 @@
 
 use super::schema as s;
 use super::{Config, TmuxSocket};
+use crate::model::guard::policy::Policy;
 
 fn path(path: &std::path::Path) -> Option<String> {
     Some(path.display().to_string())
+}
+
+fn guard(policy: &Policy, deploy: bool) -> s::RawGuard {
+    let texts = |paths: &[std::path::PathBuf]| paths.iter().filter_map(|p| path(p)).collect();
+    s::RawGuard {
+        deploy: Some(deploy),
+        rules: policy.rules.clone(),
+        branches: policy.branches.clone(),
+        paths: texts(&policy.paths),
+        exceptions: texts(&policy.exceptions),
+        sudo: policy.sudo.clone(),
+    }
 }
 
 /// The file that would come to this configuration.
@@ -44,8 +57,13 @@ pub fn raw(c: &Config) -> s::Raw {
                 max_sessions: Some(p.max_sessions),
                 model: p.model.clone(),
                 account: p.account.as_ref().map(ToString::to_string),
+                guard: match &p.guard {
+                    Some(own) => Some(guard(own, p.guard_deploy)),
+                    None => None,
+                },
             })
             .collect(),
+        guard: guard(&c.guard, c.guard_deploy),
         projects_dir: c.projects_dir.as_deref().and_then(path),
         pool: s::RawPool {
             dedicated: c

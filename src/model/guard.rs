@@ -11,13 +11,18 @@
 //! Everything here is pure: what the machine looks like is asked through [`world::World`].
 
 pub mod changes;
+pub mod git;
 pub mod limits;
+pub mod options;
 pub mod paths;
 pub mod pattern;
 pub mod policy;
 pub mod reader;
 pub mod reading;
+pub mod redact;
 pub mod rules;
+pub mod streams;
+pub mod tool_call;
 pub mod value;
 pub mod verdict;
 pub mod world;
