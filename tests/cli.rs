@@ -17,6 +17,7 @@ mod crash;
 mod deploy;
 mod faults;
 mod flow;
+mod guard;
 mod help;
 mod ownership;
 mod real_client;

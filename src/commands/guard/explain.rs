@@ -8,6 +8,8 @@ use super::Bench;
 use crate::env::Global;
 use crate::error::Exit;
 use crate::model::guard::changes::{Change, changes};
+use crate::model::guard::git::{self, Head};
+use crate::model::guard::paths::{Last, Paths, absolute::Absolute};
 use crate::model::guard::policy::Effect;
 use crate::model::guard::reading::{Call, Dir, Place, Reading};
 use crate::model::guard::value::{Taint, Value};
@@ -78,10 +80,17 @@ fn as_text(verdict: &Verdict, context: &Context<'_>) -> String {
     if !reading.calls.is_empty() {
         text.push_str("read as:\n");
     }
-    for call in &reading.calls {
+    let places = Paths::new(context);
+    for (n, call) in reading.calls.iter().enumerate() {
         text.push_str(&format!("  {}{}\n", styled(STRONG, words(call)), styled(FAINT, aside(call, context))));
-        for (what, path) in changed(call) {
-            text.push_str(&format!("    {what} {path}\n"));
+        for change in changed(call, &places) {
+            let Changed { what, path, resolved } = &change;
+            let resolved: Vec<&str> = resolved.iter().map(String::as_str).filter(|r| r != path).collect();
+            let arrow = if resolved.is_empty() { String::new() } else { format!(" → {}", resolved.join(", ")) };
+            text.push_str(&format!("    {what} {}\n", cut(&format!("{path}{arrow}"), 300)));
+        }
+        if let Some(head) = head(reading, n, context) {
+            text.push_str(&format!("    {head}\n"));
         }
     }
     for executed in &reading.executed {
@@ -161,18 +170,53 @@ fn tainted(taint: Taint) -> &'static str {
     }
 }
 
-/// What a call does to which paths.
-fn changed(call: &Call) -> Vec<(&'static str, String)> {
-    let one = |change: Change| match change {
-        Change::Delete { path, recursive: true } => ("deletes with all below", shown(&path)),
-        Change::Delete { path, recursive: false } => ("deletes", shown(&path)),
-        Change::Write { path } => ("writes", shown(&path)),
-        Change::Mode { path, mode, recursive } => {
-            let below = if recursive { " and all below" } else { "" };
-            ("changes the mode of", format!("{}{below} to {}", shown(&path), shown(&mode)))
-        }
+/// What a call does to a path.
+struct Changed {
+    what: String,
+    /// As it was written.
+    path: String,
+    /// What it could be, absolute, as written and with links followed.
+    resolved: Vec<String>,
+}
+
+fn changed(call: &Call, places: &Paths<'_>) -> Vec<Changed> {
+    let one = |change: Change| {
+        let (change, far) = match change {
+            Change::Elsewhere(change) => (*change, true),
+            change => (change, false),
+        };
+        let (what, path, last) = match change {
+            Change::Delete { path, recursive: true } => ("deletes with all below".to_owned(), path, Last::Kept),
+            Change::Delete { path, recursive: false } => ("deletes".to_owned(), path, Last::Kept),
+            Change::Move { path } => ("moves away".to_owned(), path, Last::Kept),
+            Change::Write { path } => ("writes".to_owned(), path, Last::Followed),
+            Change::Empty { path } => ("empties".to_owned(), path, Last::Followed),
+            Change::Put { path, .. } => ("puts something at".to_owned(), path, Last::Followed),
+            Change::Fill { path } => ("puts files into".to_owned(), path, Last::Followed),
+            // One inside the other does not come out of the table.
+            Change::Elsewhere(_) => return None,
+            Change::Mode { path, mode, recursive } => {
+                let below = if recursive { " with all below" } else { "" };
+                (format!("makes the mode {}{below} of", shown(&mode)), path, Last::Followed)
+            }
+        };
+        let what = if far { format!("{what} (on another machine)") } else { what };
+        let mut resolved: Vec<String> = places.locate(&path, call, last).iter().map(Absolute::shown).collect();
+        resolved.dedup();
+        Some(Changed { what, path: shown(&path), resolved })
     };
-    changes(call).into_iter().map(one).collect()
+    changes(call).into_iter().filter_map(one).collect()
+}
+
+/// What a call of git finds checked out.
+fn head(reading: &Reading, n: usize, context: &Context<'_>) -> Option<String> {
+    let command = git::command(reading.calls.get(n)?)?;
+    let before = reading.calls.get(..n).unwrap_or_default();
+    Some(match git::head_before(&command, before, context) {
+        Head::Branch(name) => format!("on branch {name}"),
+        Head::Detached => "on no branch".to_owned(),
+        Head::Unreadable => "on a branch that could not be found out".to_owned(),
+    })
 }
 
 fn as_json(verdict: &Verdict, context: &Context<'_>) -> Json {
@@ -184,7 +228,8 @@ fn as_json(verdict: &Verdict, context: &Context<'_>) -> Json {
             "instead": rules::rule(finding.rule).map(|rule| rule.instead),
         })
     };
-    let call = |call: &Call| {
+    let places = Paths::new(context);
+    let call = |(n, call): (usize, &Call)| {
         json!({
             "program": call.program,
             "argv": call.argv.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -193,7 +238,10 @@ fn as_json(verdict: &Verdict, context: &Context<'_>) -> Json {
             "elsewhere": call.place == Place::Elsewhere,
             "more_operands": call.more_operands,
             "redirects": call.redirects.iter().map(|r| format!("{}{}", r.operator, r.target)).collect::<Vec<_>>(),
-            "changes": changed(call).iter().map(|(what, path)| json!({"what": what, "path": path})).collect::<Vec<_>>(),
+            "head": head(&verdict.reading, n, context),
+            "changes": changed(call, &places).iter().map(|c| json!({
+                "what": c.what, "path": c.path, "resolved": c.resolved,
+            })).collect::<Vec<_>>(),
         })
     };
     let reading = &verdict.reading;
@@ -203,7 +251,7 @@ fn as_json(verdict: &Verdict, context: &Context<'_>) -> Json {
         "cwd": context.cwd,
         "findings": verdict.findings.iter().map(finding).collect::<Vec<_>>(),
         "why": verdict.findings.is_empty().then(|| why_nothing(reading)),
-        "calls": reading.calls.iter().map(call).collect::<Vec<_>>(),
+        "calls": reading.calls.iter().enumerate().map(call).collect::<Vec<_>>(),
         "executed": reading.executed.iter().map(|e| json!({
             "by": e.by, "downloaded": e.taint.downloaded, "decoded": e.taint.decoded, "read": e.read,
         })).collect::<Vec<_>>(),

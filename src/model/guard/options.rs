@@ -7,7 +7,8 @@ use super::value::{Part, Value};
 ///
 /// A row of `rows` is one option: its names, separated by commas, one letter for a short one, more for a long
 /// one; then `=` for each value that it needs (`bwrap --bind FROM TO` is `bind==`), or `?` if it may have one,
-/// joined (`-iSUFFIX`, `--in-place=SUFFIX`). The first name is the one that is reported: `C,chdir=` is `C`.
+/// joined (`-iSUFFIX`, `--in-place=SUFFIX`), or `#` if digits may follow it in the same cluster (`perl -l0ne`).
+/// The first name is the one that is reported: `C,chdir=` is `C`.
 #[derive(Debug)]
 pub struct Grammar {
     /// Short options without a row, as getopt(3) takes them: `ab:c::`.
@@ -86,11 +87,15 @@ impl Grammar {
 enum Needs {
     Values(usize),
     Maybe,
+    Digits,
 }
 
 fn row_needs(row: &'static str) -> (&'static str, Needs) {
     if let Some(names) = row.strip_suffix('?') {
         return (names, Needs::Maybe);
+    }
+    if let Some(names) = row.strip_suffix('#') {
+        return (names, Needs::Digits);
     }
     let names = row.trim_end_matches('=');
     (names, Needs::Values(row.len() - names.len()))
@@ -109,6 +114,8 @@ pub struct Found {
     pub values: Vec<Value>,
     /// The index of its word.
     pub at: usize,
+    /// The index of the first word behind it and its values.
+    pub end: usize,
 }
 
 impl Found {
@@ -222,7 +229,7 @@ fn take(name: &'static str, first: Option<Value>, needs: Needs, words: &[Value],
             *at += 1;
         }
     }
-    Found { name, values, at: here }
+    Found { name, values, at: here, end: *at }
 }
 
 fn read_long(
@@ -265,8 +272,11 @@ fn read_cluster(grammar: &Grammar, word: &Value, words: &[Value], at: &mut usize
             parsed.strange.push(word.clone());
             return;
         };
-        if needs == Needs::Values(0) {
-            parsed.options.push(Found { name, values: Vec::new(), at: at.saturating_sub(1) });
+        if matches!(needs, Needs::Values(0) | Needs::Digits) {
+            parsed.options.push(Found { name, values: Vec::new(), at: at.saturating_sub(1), end: *at });
+            while needs == Needs::Digits && letters.clone().next().is_some_and(|(_, c)| c.is_ascii_digit()) {
+                letters.next();
+            }
             continue;
         }
         let rest = known.get(..i + letter.len_utf8()).and_then(|before| word.strip_prefix(before));

@@ -11,13 +11,14 @@
 //! - a name with an unknown end (`~/.bash$X`) could also be any name that goes on like it.
 
 pub mod absolute;
+pub mod devices;
 pub mod files;
 pub mod names;
 pub mod places;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::reading::{Call, Place};
 pub(crate) use super::value::Value;
@@ -31,6 +32,22 @@ pub enum Last {
     Kept,
     /// What it points to is meant (`>`, `chmod`).
     Followed,
+}
+
+/// A path without `.`, `..` and double slashes, by its letters alone.
+#[must_use]
+pub fn normalised(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// Finds out what paths are, for the calls of one line. Remembers the links that it has asked for.
@@ -80,9 +97,12 @@ impl<'a> Paths<'a> {
         let here = call.place == Place::Here;
         let mut found = vec![written.resolve(None, last)];
         if here || !call.links.is_empty() {
-            let resolved = written.resolve(Some(&links), last);
-            if found.iter().all(|a| a.names != resolved.names) {
-                found.push(resolved);
+            // A link may be replaced, or written through.
+            for last in [Last::Kept, last] {
+                let resolved = written.resolve(Some(&links), last);
+                if found.iter().all(|a| a.names != resolved.names) {
+                    found.push(resolved);
+                }
             }
         }
         for absolute in &mut found {

@@ -1,35 +1,63 @@
 //! The rules: a table of data, and one matcher file for each kind.
 //!
 //! A file has its rules as `RULES` and holds a reading against them with `judge`; here they are only listed.
+//! The rules about paths judge single changes; [`on_paths`] finds these and hands them round.
 
+pub mod bomb;
+pub mod cron;
 pub mod deletion;
 pub mod devices;
 pub mod git;
+pub mod input;
 pub mod modes;
+pub mod network;
+pub mod on_paths;
 pub mod protected;
+pub mod sudo;
+pub mod switches;
+pub mod unparsed;
+pub mod warnings;
 
 use super::reading::Reading;
 use super::verdict::{Finding, Rule};
 use super::world::Context;
 
-/// A kind of rules.
-struct Kind {
-    rules: &'static [Rule],
-    judge: fn(&Reading, &Context<'_>, &mut Vec<Finding>),
-}
+/// All rules by kind, in the order of the documentation.
+static RULES: &[&[Rule]] = &[
+    deletion::RULES,
+    devices::RULES,
+    git::RULES,
+    modes::RULES,
+    protected::RULES,
+    sudo::RULES,
+    network::RULES,
+    bomb::RULES,
+    cron::RULES,
+    switches::RULES,
+    warnings::RULES,
+    input::RULES,
+    unparsed::RULES,
+];
 
-/// The kinds, in the order of the documentation.
-static KINDS: &[Kind] = &[
-    Kind { rules: deletion::RULES, judge: deletion::judge },
-    Kind { rules: devices::RULES, judge: devices::judge },
-    Kind { rules: git::RULES, judge: git::judge },
-    Kind { rules: modes::RULES, judge: modes::judge },
-    Kind { rules: protected::RULES, judge: protected::judge },
+/// What holds a reading against the rules of one kind, or of several.
+type Judge = fn(&Reading, &Context<'_>, &mut Vec<Finding>);
+
+static JUDGES: &[Judge] = &[
+    on_paths::judge,
+    git::judge,
+    sudo::judge,
+    network::judge,
+    bomb::judge,
+    cron::judge,
+    switches::judge,
+    warnings::judge,
+    input::judge,
+    unparsed::judge,
 ];
 
 /// All rules, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    KINDS.iter().flat_map(|kind| kind.rules)
+    RULES.iter().copied().flatten()
 }
 
 /// A rule by its id.
@@ -41,8 +69,8 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 /// Holds a reading against every rule. A rule finds the same thing once, however often it stands in the line.
 pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Finding>) {
     let before = findings.len();
-    for kind in KINDS {
-        (kind.judge)(reading, context, findings);
+    for judge in JUDGES {
+        judge(reading, context, findings);
     }
     let mut seen = std::collections::BTreeSet::new();
     let mut at = 0;
@@ -68,6 +96,10 @@ mod tests {
         let mut ids = std::collections::BTreeSet::new();
         for rule in all() {
             assert!(ids.insert(rule.id), "{} twice", rule.id);
+            // What is found before anything is read has no command for an example.
+            if rule.id.starts_with("input.") {
+                continue;
+            }
             assert!(rule.finds.len() >= 12, "{} has {} examples to find", rule.id, rule.finds.len());
             assert!(rule.passes.len() >= 12, "{} has {} examples to pass", rule.id, rule.passes.len());
         }

@@ -54,6 +54,8 @@ pub enum Reach {
     File,
     /// It is put in place with whatever is in it: copied, moved or linked there.
     Tree,
+    /// Its mode is changed.
+    Mode,
     /// It goes, or changes, with everything below.
     Away,
 }
@@ -80,7 +82,7 @@ impl Paths<'_> {
         if path.adrift {
             return None;
         }
-        self.in_a_home(names, path.here, reach).or_else(|| system(names, reach))
+        self.in_a_home(names, reach).or_else(|| system(names, reach))
     }
 
     fn ours(&self, names: &[Value], reach: Reach) -> Option<&'static str> {
@@ -100,7 +102,7 @@ impl Paths<'_> {
         })
     }
 
-    fn in_a_home(&self, names: &[Value], here: bool, reach: Reach) -> Option<&'static str> {
+    fn in_a_home(&self, names: &[Value], reach: Reach) -> Option<&'static str> {
         let of = |home: &[String]| {
             could_start(names, home).then(|| in_home(names.get(home.len()..).unwrap_or_default(), reach)).flatten()
         };
@@ -112,7 +114,6 @@ impl Paths<'_> {
             let top = names.first().is_some_and(|top| could_be(top, "home"));
             top.then(|| in_home(names.get(2..).unwrap_or_default(), reach)).flatten()
         };
-        let _ = here;
         own.or_else(root).or_else(users).or_else(skel)
     }
 }
@@ -122,9 +123,12 @@ fn in_home(below: &[Value], reach: Reach) -> Option<&'static str> {
     let is = |i: usize, want: &[&str]| below.get(i).is_some_and(|name| want.iter().any(|w| could_be(name, w)));
     match below.len() {
         1 if is(0, START_FILES) => Some(START),
-        1 if reach != Reach::File && is(0, &[".ssh"]) => Some("the directory of the keys that let somebody in"),
+        // Its mode is what everybody is told to set.
+        1 if matches!(reach, Reach::Tree | Reach::Away) && is(0, &[".ssh"]) => {
+            Some("the directory of the keys that let somebody in")
+        }
         2 if is(0, &[".ssh"]) && is(1, KEYS) => Some(KEY),
-        2 if reach != Reach::File && is(0, &[".config"]) && is(1, &["fish"]) => Some(START),
+        2 if matches!(reach, Reach::Tree | Reach::Away) && is(0, &[".config"]) && is(1, &["fish"]) => Some(START),
         3 if is(0, &[".config"]) && is(1, &["fish"]) && is(2, &["config.fish", "conf.d"]) => Some(START),
         4 if is(0, &[".config"]) && is(1, &["fish"]) && is(2, &["conf.d"]) => Some(START),
         _ => None,

@@ -75,7 +75,9 @@ pub enum Kind {
     Top,
     /// Something that the operator has named.
     Operator,
-    /// The own home, something above it, or all that is in it.
+    /// A directory above the own home.
+    AboveHome,
+    /// The own home, or all that is in it.
     Home,
     /// A first-level entry of the own home, or all that is in one.
     HomeEntry,
@@ -92,6 +94,7 @@ impl Kind {
             Kind::System => "which belongs to the system",
             Kind::Top => "a directory at the top of the file system",
             Kind::Operator => "which the operator protects",
+            Kind::AboveHome => "which the home is in",
             Kind::Home => "the home",
             Kind::HomeEntry => "which stands directly in the home",
             Kind::OtherHome => "which belongs to another user",
@@ -210,8 +213,9 @@ impl Paths<'_> {
     /// The inner `None`: in the own home, and free. The outer: not in it.
     fn home_kind(&self, names: &[Value], home: &[String], everything: bool, all: bool) -> Option<Option<Kind>> {
         if names.len() <= home.len() {
-            let above = could_be_above(names, home) || could_equal(names, home);
-            return (above && everything).then_some(Some(Kind::Home));
+            let kind = if could_equal(names, home) { Some(Kind::Home) } else { None };
+            let kind = kind.or(could_be_above(names, home).then_some(Kind::AboveHome));
+            return kind.filter(|_| everything).map(Some);
         }
         let certain = starts(names, home);
         if !certain && !could_start(names, home) {
