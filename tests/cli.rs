@@ -21,6 +21,7 @@ mod guard;
 mod help;
 mod ownership;
 mod real_client;
+mod real_guard;
 mod real_switch;
 mod scripts;
 mod switch;

@@ -89,8 +89,10 @@ pub fn programs(env: &Env) -> Result<(PathBuf, PathBuf)> {
 
 /// The project of the configuration whose directory it is.
 fn project_of(env: &Env, dir: &Path) -> Option<Project> {
-    let same = |p: &Path| p == dir || p.canonicalize().is_ok_and(|real| real == dir);
-    queue::projects(&env.config).into_iter().find(|p| same(&p.path))
+    let all = queue::projects(&env.config);
+    // Most are named as they are; only where none is, links are looked through.
+    let named = all.iter().find(|p| p.path == dir);
+    named.or_else(|| all.iter().find(|p| p.path.canonicalize().is_ok_and(|real| real == dir))).cloned()
 }
 
 /// Whether the guard belongs into a directory: a project of the configuration that does not say otherwise.

@@ -83,7 +83,7 @@ fn check_hooks(value: &Value) -> Result<(), Unusable> {
             for hook in hooks {
                 let known = hook["type"].as_str().is_some_and(|t| TYPES.contains(&t));
                 let runs = hook["type"] != "command" || hook["command"].is_string();
-                let fails = hook.get("onFailure").is_none_or(|v| v == "block" || v == "allow");
+                let fails = hook.get("onFailure").is_none_or(|v| v == "block");
                 if !(known && runs && fails) {
                     return Err(Unusable::new(format!(
                         "`hooks.{event}[{n}]` has a hook that the client does not know, and it drops the whole file"

@@ -239,7 +239,8 @@ fn systemd_run(words: &[Value], shell_if_none: bool) -> Vec<Inner> {
     let parsed = options::read(&SYSTEMD_RUN, words);
     let elsewhere = parsed.has("H") || parsed.has("M") || parsed.has("C");
     let place = if elsewhere { Place::Elsewhere } else { Place::Here };
-    let env: Vec<(String, Value)> = parsed.values("E").flat_map(|v| assignments(std::slice::from_ref(v)).0).collect();
+    let env: Vec<(String, Value)> =
+        parsed.values("E").flat_map(|v| assignments(std::slice::from_ref(v)).0).collect();
     let mut found = Vec::new();
     for property in parsed.values("p") {
         if let Some((name, command)) = property.split_once('=')
