@@ -4,10 +4,10 @@
 //! Everything that is asked for here would destroy only what lies in the world's own root.
 
 use crate::common::real_client::{Api, VERSIONS, client, world};
-use crate::common::{World, until};
+use crate::common::{World, bin, until};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -162,7 +162,9 @@ fn ask_again(w: &World, api: &Api) -> Then {
     let told = |w: &World, api: &Api| {
         let ordinary = w.path("app/after.txt").exists();
         let gone = !w.path("home/Documents").exists();
-        let silent = was_told(api, "blocked, since the guard");
+        let silent = ["not found", "Permission denied"]
+            .iter()
+            .any(|why| was_told(api, &format!("claude-failover-guard.sh: {why}")));
         match (gone, ordinary, silent) {
             (true, true, _) => Some(Then::Open),
             (false, true, _) => Some(Then::Holds),
@@ -214,32 +216,82 @@ fn tampering_behind_a_sessions_back() {
     }
 }
 
+/// A client that a person starts in the project, without us; `etc` lies over /etc, for it alone.
+fn alone(w: &World, api: &Api, version: &str, command: &str, etc: Option<&Path>) -> String {
+    let client = client(version);
+    let mut run = match etc {
+        None => w.fenced(&client),
+        Some(etc) => {
+            // Mounted before the fence closes, in a namespace that ends with it.
+            let over = "mount -t overlay overlay -o \"lowerdir=/etc,upperdir=$1,workdir=$2\" /etc && shift 2 && exec \"$@\"";
+            let mut run = Command::new("unshare");
+            run.args(["-m", "sh", "-c", over, "sh"])
+                .arg(etc)
+                .arg(w.path("work"))
+                .arg(bin("fence"))
+                .arg(w.path(""))
+                .arg(&client);
+            run
+        }
+    };
+    run.args(["--dangerously-skip-permissions", "-p", &format!("[[bash:{command}]]")]);
+    run.env_clear().envs(&w.env).current_dir(w.path("app")).stdin(Stdio::null());
+    run.env("CLAUDE_CONFIG_DIR", w.path("acct")).env("ANTHROPIC_BASE_URL", &api.base);
+    run.env("HTTPS_PROXY", &api.base).env("NO_PROXY", "127.0.0.1").env("IS_SANDBOX", "1");
+    run.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("DISABLE_AUTOUPDATER", "1");
+    run.env("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1").env("DISABLE_TELEMETRY", "1");
+    let output = run.output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn the_machines_entry_holds_where_a_project_switches_hooks_off() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("only root can lay something over /etc: the machine's entry is not tried with the real client");
+        return;
+    }
+    each_version(|w, api, version| {
+        let etc = w.path("etc");
+        std::fs::create_dir_all(etc.join("claude-code")).unwrap();
+        std::fs::create_dir_all(w.path("work")).unwrap();
+        let dir = etc.join("claude-code").display().to_string();
+        let said = w.cf_env(&["deploy-hook", "--managed"], &[("CLAUDE_FAILOVER_MANAGED_DIR", dir.as_str())]);
+        assert_eq!(said.code, 0, "{said:?}");
+        w.write("acct/.claude.json", "{\"hasCompletedOnboarding\":true}");
+        for off in [
+            "{\"disableAllHooks\": true}",
+            "{\"env\": {\"CLAUDE_CODE_SIMPLE\": \"1\", \"CLAUDE_CODE_SAFE_MODE\": \"1\"}}",
+        ] {
+            w.write(SETTINGS, off);
+            let said = alone(w, api, version, "rm -rf ~/Documents", Some(&etc));
+            assert!(w.path("home/Documents").exists(), "{version}: {off}: {said}");
+            assert!(said.contains("PreToolUse:Bash hook error"), "{version}: {off}: {said}");
+        }
+        let said = alone(w, api, version, "echo fine > fine.txt", Some(&etc));
+        assert!(w.path("app/fine.txt").exists(), "{version}: {said}");
+        // Without it the switch decides.
+        w.write(SETTINGS, "{\"disableAllHooks\": true}");
+        alone(w, api, version, "rm -rf ~/Documents", None);
+        assert!(!w.path("home/Documents").exists(), "{version}");
+    });
+}
+
 #[test]
 fn a_persons_own_session_in_a_project_is_guarded_by_the_projects_entry() {
     each_version(|w, api, version| {
         w.ok(&["deploy-hook", "app"]);
         w.write("acct/.claude.json", "{\"hasCompletedOnboarding\":true}");
-        let ask = |command: &str| {
-            let mut run = w.fenced(&client(version));
-            run.args(["--dangerously-skip-permissions", "-p", &format!("[[bash:{command}]]")]);
-            run.env_clear().envs(&w.env).current_dir(w.path("app")).stdin(Stdio::null());
-            run.env("CLAUDE_CONFIG_DIR", w.path("acct")).env("ANTHROPIC_BASE_URL", &api.base);
-            run.env("HTTPS_PROXY", &api.base).env("NO_PROXY", "127.0.0.1").env("IS_SANDBOX", "1");
-            run.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("DISABLE_AUTOUPDATER", "1");
-            run.env("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1").env("DISABLE_TELEMETRY", "1");
-            let output = run.output().unwrap();
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-        };
+        let ask = |command: &str| alone(w, api, version, command, None);
         let there = || w.path("home/Documents").exists();
         let said = ask("rm -rf ~/Documents");
-        assert!(there() && said.contains("fs.delete-home"), "{version}: {said}");
+        assert!(there() && said.contains("PreToolUse:Bash hook error"), "{version}: {said}");
         let said = ask("echo fine > fine.txt");
         assert!(w.path("app/fine.txt").exists(), "{version}: {said}");
         // Missing: nothing runs. Replaced: nothing holds it, since no overlay of ours is there.
         deleted(w);
         let said = ask("echo fine > missing.txt");
         assert!(
-            !w.path("app/missing.txt").exists() && said.contains("blocked, since the guard"),
+            !w.path("app/missing.txt").exists() && said.contains("claude-failover-guard.sh: not found"),
             "{version}: {said}"
         );
         w.ok(&["deploy-hook", "app"]);

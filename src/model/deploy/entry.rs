@@ -63,19 +63,17 @@ pub fn script(parts: &Parts<'_>, project: Option<&str>) -> Option<String> {
     Some(text)
 }
 
-/// A command line that ends in 0 or 2 whatever becomes of what it calls.
-fn closed(call: &str, repair: &str) -> String {
-    format!(
-        "{call}; s=$?; case $s in 0|2) exit $s;; esac; \
-         echo \"claude-failover: blocked, since the guard did not answer (status $s); a person repairs it with: {repair}\" >&2; \
-         exit 2"
-    )
+/// A command line that ends in 0 or 2 whatever becomes of what it calls. Short: the client shows all of it to the
+/// model in front of each reason. Why it blocks says who blocks: the guard, the script, or the shell that does
+/// not find it.
+fn closed(call: &str) -> String {
+    format!("{call} || exit 2")
 }
 
 /// The command line of a project's entry; `None` if its path is not text.
 #[must_use]
 pub fn project_command(script: &Path) -> Option<String> {
-    Some(closed(&quoted(script.to_str()?)?, "claude-failover deploy-hook"))
+    Some(closed(&quoted(script.to_str()?)?))
 }
 
 /// The command line of a session's entry: it calls the guard itself, without a file of the project.
@@ -83,20 +81,20 @@ pub fn project_command(script: &Path) -> Option<String> {
 pub fn session_command(parts: &Parts<'_>, session: &str, project: Option<&str>) -> Option<String> {
     let mut more = vec!["--session", session];
     more.extend(project.iter().flat_map(|project| ["--project", project]));
-    guard_command(parts, &more, "claude-failover launch (of this session)")
+    guard_command(parts, &more)
 }
 
 /// The command line of the machine's entry. It knows neither session nor project: the global policy.
 #[must_use]
 pub fn managed_command(parts: &Parts<'_>) -> Option<String> {
-    guard_command(parts, &[], "claude-failover deploy-hook --managed")
+    guard_command(parts, &[])
 }
 
-fn guard_command(parts: &Parts<'_>, more: &[&str], repair: &str) -> Option<String> {
+fn guard_command(parts: &Parts<'_>, more: &[&str]) -> Option<String> {
     let mut words = vec![parts.timeout.to_str()?, "-k", "1", "5", parts.program.to_str()?, "guard", "--state-dir"];
     words.push(parts.state.to_str()?);
     words.extend(more);
-    Some(closed(&shlex::try_join(words).ok()?, repair))
+    Some(closed(&shlex::try_join(words).ok()?))
 }
 
 /// The group of an entry as it stands under `hooks.PreToolUse`. `onFailure` is for clients that know it;
