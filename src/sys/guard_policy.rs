@@ -8,8 +8,7 @@
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{atomic, paths, state_file};
@@ -154,7 +153,8 @@ fn over(global: Policy, own: Policy) -> Policy {
 
 impl Compiled {
     fn text(&self) -> Result<String> {
-        serde_json::to_string(self).context("could not prepare the guard's policy")
+        // The line's end says that it is whole, see `is_current`.
+        serde_json::to_string(self).map(|text| text + "\n").context("could not prepare the guard's policy")
     }
 
     fn write(&self, state: &Path) -> Result<()> {
@@ -203,9 +203,7 @@ fn head(source: &Source, program: &Path) -> Result<String> {
 pub fn refresh(state: &Path, config: &Config, source: &Source, program: &Path) -> Result<()> {
     let path = path(state);
     let head = head(source, program)?;
-    let mut start = vec![0; head.len()];
-    let same = std::fs::File::open(&path).and_then(|mut file| file.read_exact(&mut start));
-    if same.is_ok() && start == head.as_bytes() {
+    if is_current(&path, &head) {
         return Ok(());
     }
     // A damaged file is written anew.
@@ -221,6 +219,22 @@ pub fn refresh(state: &Path, config: &Config, source: &Source, program: &Path) -
         );
     }
     compile(config, source, program, state).write(state)
+}
+
+/// Whether the file begins with this head and is whole: two short reads.
+fn is_current(path: &Path, head: &str) -> bool {
+    let begins = || -> std::io::Result<bool> {
+        let meta = path.symlink_metadata()?;
+        if !meta.is_file() {
+            return Ok(false);
+        }
+        let file = std::fs::File::open(path)?;
+        let (mut start, mut end) = (vec![0; head.len()], [0]);
+        file.read_exact_at(&mut start, 0)?;
+        file.read_exact_at(&mut end, meta.len().saturating_sub(1))?;
+        Ok(start == head.as_bytes() && end == *b"\n")
+    };
+    begins().unwrap_or(false)
 }
 
 /// Reads the file; `None` if there is none.
