@@ -95,6 +95,7 @@ fn a_project_gets_script_and_entry_once_and_both_block() {
     assert_eq!(w.path(SCRIPT).metadata().unwrap().ino(), script.ino());
     assert_eq!(w.path(SETTINGS).metadata().unwrap().ino(), settings.ino());
     assert_eq!(w.cf(&["deploy-hook", "app", "--check"]).code, 0);
+    assert!(!w.read_log().contains("fs.delete-home"), "a test of ours is nothing that an agent has asked for");
     // Taken out: as it was.
     assert!(w.ok(&["deploy-hook", "app", "--remove", "--dry-run"]).contains("would remove"));
     let said = w.ok(&["deploy-hook", "app", "--remove"]);

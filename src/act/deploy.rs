@@ -422,7 +422,7 @@ pub fn faults(wanted: &Wanted) -> Vec<Fault> {
             }
         }
         Ok(Some(_)) => {
-            fault(FaultKind::Outdated, format!("the script is not what this program writes: `{script}`"))
+            fault(FaultKind::Outdated, format!("the script is not what this program writes: `{script}`"));
         }
         Ok(None) => fault(FaultKind::Missing, format!("the script is missing: `{script}`")),
         Err(e) => fault(FaultKind::Broken, format!("the script cannot be read: {e:#}")),
@@ -448,7 +448,7 @@ pub fn faults(wanted: &Wanted) -> Vec<Fault> {
         match (unusable.first(), others.first()) {
             (Some(why), _) => fault(FaultKind::Broken, why.clone()),
             (None, Some(path)) => {
-                fault(FaultKind::Outdated, format!("the entry is not what this program writes: `{path}`"))
+                fault(FaultKind::Outdated, format!("the entry is not what this program writes: `{path}`"));
             }
             (None, None) => fault(
                 FaultKind::Missing,

@@ -13,6 +13,7 @@ use super::deploy::programs;
 use crate::env::Env;
 use crate::error::Mark;
 use crate::model::deploy::record::mark;
+use crate::model::guard::tool_call::SELF_TEST;
 use crate::sys::{deployed, process};
 
 /// One entry to prove.
@@ -32,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(12);
 /// A call as the client hands it over.
 fn call(cwd: &Path, command: &str) -> String {
     serde_json::json!({
-        "session_id": "claude-failover-self-test", "hook_event_name": "PreToolUse", "tool_use_id": "self-test",
+        "session_id": SELF_TEST, "hook_event_name": "PreToolUse", "tool_use_id": SELF_TEST,
         "cwd": cwd, "permission_mode": "bypassPermissions",
         "tool_name": "Bash", "tool_input": { "command": command, "description": "self-test of the guard" },
     })

@@ -57,10 +57,7 @@ pub fn raw(c: &Config) -> s::Raw {
                 max_sessions: Some(p.max_sessions),
                 model: p.model.clone(),
                 account: p.account.as_ref().map(ToString::to_string),
-                guard: match &p.guard {
-                    Some(own) => Some(guard(own, p.guard_deploy)),
-                    None => None,
-                },
+                guard: p.guard.as_ref().map(|own| guard(own, p.guard_deploy)),
             })
             .collect(),
         guard: guard(&c.guard, c.guard_deploy),
