@@ -1,11 +1,14 @@
 //! The steps that commands share, between a decision and the world. Each writes its intent before
 //! an outside effect and the result after it, and takes the state lock only for the writing.
 
+pub mod arm;
 pub mod assign;
 pub mod deliver;
+pub mod deploy;
 pub mod end;
 pub mod gather;
 pub mod launch;
 pub mod look;
+pub mod self_test;
 pub mod stop;
 pub mod switch;

@@ -77,6 +77,7 @@ pub fn parse() -> Result<Cli, Exit> {
 pub enum Command {
     Account(commands::account::Args),
     Config(commands::config::Args),
+    DeployHook(commands::deploy_hook::Args),
     Dispatch(commands::dispatch::Args),
     #[command(hide = true)]
     Event(commands::event::Args),

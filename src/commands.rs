@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod config;
+pub mod deploy_hook;
 pub mod dispatch;
 pub mod event;
 pub mod explain;
@@ -31,6 +32,8 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Account(args) => account::run(&env()?, args),
         Command::Config(args) => config::run(&cli.global, args),
+        Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
+        Command::DeployHook(args) => deploy_hook::run(&env()?, args),
         Command::Dispatch(args) => dispatch::run(&env()?, args),
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),

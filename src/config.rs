@@ -62,6 +62,8 @@ pub struct Config {
     pub quota: Quota,
     /// How sessions are moved.
     pub switch: Switch,
+    /// Whether sessions are launched with the guard, and it is put into their projects.
+    pub guard_deploy: bool,
     /// What is changed of the guard's built-in rules, for every project.
     pub guard: guard_policy::Policy,
     /// Accepted keys that have no effect, each with its line.
@@ -106,6 +108,8 @@ pub struct Project {
     pub model: Option<String>,
     /// The only account that may work in it.
     pub account: Option<AccountName>,
+    /// Whether the guard is put into its directory too, for sessions that somebody else starts there.
+    pub guard_deploy: bool,
     /// What is changed of the guard's rules for its sessions, on top of what holds for all.
     pub guard: Option<guard_policy::Policy>,
 }

@@ -90,6 +90,27 @@ impl Env {
         })
     }
 
+    /// Like [`Self::new`], for what root does to the machine on behalf of the user whose state directory it is:
+    /// nothing is written into that.
+    ///
+    /// # Errors
+    /// If the configuration is invalid.
+    pub fn of_machine(global: &Global) -> Result<Self> {
+        let roots = Roots::from_env()?;
+        let (config, config_path) = load(&roots, global, false)?;
+        let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
+        Ok(Self {
+            now: clock::now(),
+            zone: TimeZone::system(),
+            config,
+            config_path,
+            store: Store::at(&paths::absolute_path(&dir)?),
+            out: Output { json: global.json, quiet: global.quiet },
+            dry_run: false,
+            program: paths::this_program()?,
+        })
+    }
+
     /// The wrapper of the configured tmux.
     #[must_use]
     pub fn tmux(&self) -> Tmux {

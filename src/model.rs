@@ -5,6 +5,7 @@
 pub mod account;
 pub mod account_record;
 pub mod delivery;
+pub mod deploy;
 pub mod dispatch;
 pub mod endpoint_budget;
 pub mod event;

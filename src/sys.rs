@@ -3,7 +3,9 @@
 pub mod atomic;
 pub mod claude;
 pub mod clock;
+pub mod deployed;
 pub mod events;
+pub mod git;
 pub mod guard_policy;
 pub mod guard_world;
 pub mod home;
@@ -11,6 +13,7 @@ pub mod input;
 pub mod last_resort;
 pub mod lock;
 pub mod login;
+pub mod managed;
 pub mod paths;
 pub mod process;
 pub mod provider;

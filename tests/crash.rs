@@ -484,3 +484,46 @@ fn a_switch_of_five_sessions() {
     };
     sweep_in(World::with_accounts, &args, 100, prepare, settle, |w, env| w.cf_env(&args, env).code);
 }
+
+/// A settings file of somebody's, in a repository.
+fn with_settings(w: &World) {
+    let git = std::process::Command::new("git")
+        .args(["init", "-q"])
+        .arg(w.path("app"))
+        .env_clear()
+        .envs(&w.env)
+        .status();
+    assert!(git.unwrap().success());
+    w.write("app/.claude/settings.json", SETTINGS);
+}
+
+const SETTINGS: &str = "{\n    \"model\": \"opus\"\n}\n";
+
+/// Not a file of the project but is as it was before.
+fn nothing_is_left(w: &World, n: usize) {
+    let left: Vec<_> = crate::common::tree(&w.path("app/.claude")).into_iter().collect();
+    assert_eq!(left, [(w.path("app/.claude/settings.json"), SETTINGS.as_bytes().to_vec())], "point {n}");
+    assert!(!w.path("app/.claude/hooks").exists(), "point {n}");
+    assert!(!w.read("app/.git/info/exclude").contains("claude"), "point {n}");
+}
+
+#[test]
+fn deploy_hook_is_killed_anywhere() {
+    let settle = |w: &World, n: usize| {
+        assert_eq!(w.cf(&["deploy-hook", "app", "--check"]).code, 0, "point {n}");
+        let files = crate::common::tree(&w.path("app/.claude"));
+        assert_eq!(files.len(), 2, "point {n}: litter: {:?}", files.keys());
+        w.ok(&["deploy-hook", "app", "--remove"]);
+        nothing_is_left(w, n);
+    };
+    sweep(&["deploy-hook", "app"], 15, with_settings, settle);
+}
+
+#[test]
+fn deploy_hook_remove_is_killed_anywhere() {
+    let prepare = |w: &World| {
+        with_settings(w);
+        w.ok(&["deploy-hook", "app"]);
+    };
+    sweep(&["deploy-hook", "app", "--remove"], 8, prepare, nothing_is_left);
+}

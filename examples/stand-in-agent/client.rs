@@ -324,15 +324,16 @@ impl Client {
         }
         let Some(Directive { word, value }) = self.turn.pop_front() else { return self.stop() };
         match word.as_str() {
-            "bash" => self.tool("Bash", &value),
+            "bash" => self.bash(&value),
             "edit" => {
                 let (file, text) = value.split_once(':').unwrap_or((&value, ""));
                 let quote = |t: &str| format!("'{}'", t.replace('\'', "'\\''"));
-                self.tool("Write", &format!("printf '%s\\n' {} >> {}", quote(text), quote(file)));
+                let command = format!("printf '%s\\n' {} >> {}", quote(text), quote(file));
+                self.tool("Write", &json!({ "file_path": file, "content": text }), &command);
             }
             "done" | "fail" => {
                 let command = script::command(&self.prompt, &word, &value).unwrap_or_else(|| "false".to_owned());
-                self.tool("Bash", &command);
+                self.bash(&command);
             }
             "sleep" => {
                 self.now = Now::Sleep(Instant::now() + Duration::from_secs_f64(value.parse().unwrap_or(0.0)));
@@ -379,8 +380,13 @@ impl Client {
         }
     }
 
-    fn tool(&mut self, tool: &str, command: &str) {
-        let input = json!({ "tool_name": tool, "tool_input": { "command": command }, "tool_use_id": "t" });
+    fn bash(&mut self, command: &str) {
+        self.tool("Bash", &json!({ "command": command }), command);
+    }
+
+    /// A tool call: asked for as `input`, played by a command.
+    fn tool(&mut self, tool: &str, input: &Value, command: &str) {
+        let input = json!({ "tool_name": tool, "tool_input": input, "tool_use_id": "t" });
         if let Some(reason) = self.hook("PreToolUse", tool, input) {
             self.said.push(format!("  ⎿  blocked: {reason}"));
             return self.mark(&format!("hook error: {reason}"));

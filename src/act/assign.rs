@@ -4,6 +4,7 @@
 use anyhow::{Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 
+use super::arm::{self, Unguarded};
 use super::deliver::{self, Delivery, Wanted};
 use super::end::{self, Ending};
 use super::launch::{Spec, new_conversation};
@@ -103,6 +104,11 @@ fn claim(env: &Env, a: &Assignment) -> Result<Claim> {
     // A switch has begun, or ended, since the plan was made.
     if env.store.is_switching() || env.active() != a.account {
         return Ok(Claim::Lost);
+    }
+    if let Some(account) = env.config.account(&a.account)
+        && let Some(why) = arm::refusal(env, account, &a.project_path)
+    {
+        return Ok(Claim::Refused(Refusal { why, needs_person: true }));
     }
     // Its file waits and a session still names it: a run that was killed while it gave the task back,
     // and whose client nobody has looked at since. `watch` does.
@@ -277,6 +283,8 @@ fn conclude(
                 // A fault of tmux says nothing about the account's client.
                 Some(_) => {}
                 None if a.how == How::Type => {}
+                // A project that keeps the guard out says nothing about the account either.
+                None if cause_of::<Unguarded>(&e).is_some() => end::hold(env, &a.session, &reason)?,
                 // Nor does another command that is busy in the home.
                 None if crate::error::exit_of(&e) == Exit::Busy => {}
                 None => note_launch(env, &a.account, Some((&reason, &a.task)))?,

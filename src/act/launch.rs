@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::arm::{self, Ready};
 use super::look;
 use crate::config::Account;
 use crate::env::Env;
@@ -87,7 +88,8 @@ pub fn start(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<
         return Err(tmux_error(TmuxError::Taken { session, pid, ours: true }));
     }
     let program = claude::prepare(&env.store, &env.config, account, &spec.cwd)?;
-    intend(env, spec, account)?;
+    let ready = arm::ready(env, account, spec)?;
+    intend(env, spec, &ready)?;
     let pane = open(env, tmux, account, spec, &program, old)?;
     let process = ProcessId::of(pane.pid).filter(|_| !pane.dead);
     let Some(process) = process else { bail!(ended_at_once(tmux, &pane)) };
@@ -140,10 +142,9 @@ fn settled_pane(tmux: &Tmux, session: &SessionName) -> Result<Option<Pane>> {
 }
 
 /// Our own record of the intent, and the overlay that the client will find.
-fn intend(env: &Env, spec: &Spec, account: &Account) -> Result<()> {
+fn intend(env: &Env, spec: &Spec, ready: &Ready) -> Result<()> {
     let mut locked = env.store.lock()?;
-    let overlay = claude::overlay_for(&env.store, &env.program, &spec.session, account);
-    locked.write_overlay(&spec.session, &overlay)?;
+    locked.write_overlay(&spec.session, &ready.overlay)?;
     // What it says of usage is of the earlier client, and perhaps of another account.
     atomic::untouch(&env.store.statusline_path(&spec.session));
     let mut record =
@@ -163,6 +164,7 @@ fn intend(env: &Env, spec: &Spec, account: &Account) -> Result<()> {
     record.model.clone_from(&spec.model);
     record.conversation = Some(spec.conversation.clone());
     record.client = None;
+    record.armed = ready.armed(&env.store.overlay_path(&spec.session));
     events::rotate(&mut locked, &spec.session, &mut record.digest)?;
     if let Err(e) = events::fold(&env.store, &spec.session, &mut record.digest) {
         log::warn!("the events of `{}` cannot be read: {e:#}", spec.session);

@@ -117,6 +117,9 @@ fn needs_of_sessions(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>
         if needs_person {
             let what = format!("{}: {why}", r.note.state);
             needs.push(Need { subject: r.name.to_string(), what, hint });
+        } else if let Some(why) = r.armed.as_ref().and_then(|a| a.broken.clone()).filter(|_| r.client.is_some()) {
+            let hint = Some(format!("end it, then claude-failover launch {}", r.name));
+            needs.push(Need { subject: r.name.to_string(), what: format!("not guarded: {why}"), hint });
         } else if let Some(moving) = &r.to_move {
             let what = format!("still on the account that the others have left: {}", moving.why);
             needs.push(Need { subject: r.name.to_string(), what, hint: attach(&r.name) });

@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
 mod follow;
+mod tamper;
 
 use self::follow::follow;
 use super::{dispatch, quota_check};
@@ -146,7 +147,9 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<Round> {
             Some(_) => due.push(&record.name),
             None => {}
         }
+        report.waiting.extend(tamper::told(&seen.record));
         if !dry_run && seen.keep(env, record)? {
+            tamper::note(env, record, &seen.record);
             freed |= seen.came_idle(record);
             limit |= seen.came_to_a_limit(record);
         }
@@ -184,12 +187,14 @@ struct Looked {
 
 impl Looked {
     fn at(env: &Env, tmux: &Tmux, scene: &Scene, old: &SessionRecord) -> Self {
-        let (record, seen) = look::at(env, tmux, scene, old);
+        let (mut record, seen) = look::at(env, tmux, scene, old);
+        let disarmed = tamper::look(env, &mut record);
         let facts = facts(env, tmux, scene, &record, &seen);
         let signal = done_signal(env, &record);
-        let step = match &signal {
-            Some(path) => Some(Step::Finish(format!("`{}` says so", path.display()))),
-            None => step(clock::now(), &record, &facts),
+        let step = match (disarmed, &signal) {
+            (Some(why), _) => Some(Step::Disarmed(why)),
+            (None, Some(path)) => Some(Step::Finish(format!("`{}` says so", path.display()))),
+            (None, None) => step(clock::now(), &record, &facts),
         };
         Self { record, step, signal }
     }
@@ -286,6 +291,7 @@ fn named(step: &Step) -> (&'static str, String) {
         Step::Resume(why) => ("resumed", why.clone()),
         Step::Relaunch(why) => ("relaunched", why.clone()),
         Step::Forget(why) => ("forgotten", why.clone()),
+        Step::Disarmed(why) => ("stopped", why.clone()),
         Step::Wait(why) => ("waits", why.clone()),
     }
 }
@@ -390,6 +396,14 @@ fn apply(
                 })?,
             }
             Ok(Applied::Did(None))
+        }
+        Step::Disarmed(why) => {
+            // The task may be what did it: this try counts.
+            end_client(env, tmux, held, record, why)?;
+            match &record.lease {
+                Some(_) => ended(AttemptResult::Failed, why, true),
+                None => Ok(Applied::Did(Some(Went::Nowhere))),
+            }
         }
         Step::Wait(_) => Ok(Applied::Did(None)),
     }

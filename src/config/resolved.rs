@@ -9,9 +9,10 @@ fn path(path: &std::path::Path) -> Option<String> {
     Some(path.display().to_string())
 }
 
-fn guard(policy: &Policy) -> s::RawGuard {
+fn guard(policy: &Policy, deploy: bool) -> s::RawGuard {
     let texts = |paths: &[std::path::PathBuf]| paths.iter().filter_map(|p| path(p)).collect();
     s::RawGuard {
+        deploy: Some(deploy),
         rules: policy.rules.clone(),
         branches: policy.branches.clone(),
         paths: texts(&policy.paths),
@@ -56,10 +57,10 @@ pub fn raw(c: &Config) -> s::Raw {
                 max_sessions: Some(p.max_sessions),
                 model: p.model.clone(),
                 account: p.account.as_ref().map(ToString::to_string),
-                guard: p.guard.as_ref().map(guard),
+                guard: p.guard.as_ref().map(|own| guard(own, p.guard_deploy)),
             })
             .collect(),
-        guard: guard(&c.guard),
+        guard: guard(&c.guard, c.guard_deploy),
         projects_dir: c.projects_dir.as_deref().and_then(path),
         pool: s::RawPool {
             dedicated: c

@@ -152,6 +152,7 @@ section!(
 section!(
     /// `guard` and `projects[].guard`: what is changed of the guard's built-in rules.
     RawGuard {
+        deploy: Option<bool>,
         rules: BTreeMap<String, Effect>,
         branches: Vec<String>,
         paths: Vec<String>,

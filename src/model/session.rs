@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
 
+use super::deploy::record::Armed;
 use super::event::Digest;
 use super::name::{AccountName, ProjectName, SessionName, TaskRef};
 
@@ -255,6 +256,9 @@ pub struct SessionRecord {
     /// Left behind by a switch, since a person had it: moved as soon as it is free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_move: Option<ToMove>,
+    /// The guard that its client was launched with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub armed: Option<Armed>,
     /// Fields of a newer program, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -316,6 +320,7 @@ impl SessionRecord {
             not_before: None,
             held: None,
             to_move: None,
+            armed: None,
             extra: Map::new(),
         }
     }

@@ -39,6 +39,8 @@ pub enum Step {
     Relaunch(String),
     /// A dead session that nobody wants back is forgotten.
     Forget(String),
+    /// Its guard does not hold any more: it is stopped, and its try has failed.
+    Disarmed(String),
     /// Not yet, and why.
     Wait(String),
 }

@@ -135,6 +135,27 @@ pub fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     sync_dir(parent(path)?)
 }
 
+/// Like [`write_mode`], but only while `is_as_read` says that the file still is what the bytes were made from; it is
+/// asked right before the rename. Whether it was written.
+///
+/// # Errors
+/// If any step fails; the old content is then still there.
+pub fn write_if(path: &Path, bytes: &[u8], mode: u32, is_as_read: impl FnOnce() -> bool) -> Result<bool> {
+    let temp = temp_beside(path, bytes, mode)?;
+    // The mode of a new file is cut by the umask; the file that is replaced had just this one.
+    let set = fs::set_permissions(&temp, fs::Permissions::from_mode(mode));
+    step("rename over");
+    let renamed = set.and_then(|()| if is_as_read() { fs::rename(&temp, path).map(|()| true) } else { Ok(false) });
+    if !matches!(renamed, Ok(true)) {
+        let _ = fs::remove_file(&temp);
+    }
+    if !renamed.with_context(|| format!("could not replace `{}`", path.display()))? {
+        return Ok(false);
+    }
+    sync_dir(parent(path)?)?;
+    Ok(true)
+}
+
 /// Creates a file that must not exist yet; it appears with its whole content or not at all.
 ///
 /// # Errors
@@ -215,6 +236,26 @@ pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Ok(()) => sync_dir(parent(path)?),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e).with_context(|| format!("could not remove `{}`", path.display())),
+    }
+}
+
+/// Removes a directory that is empty; one that holds something, or is not there, stays as it is.
+///
+/// # Errors
+/// If it is empty and cannot be removed.
+pub fn remove_empty_dir(path: &Path) -> Result<()> {
+    step("rmdir");
+    match fs::remove_dir(path) {
+        Ok(()) => sync_dir(parent(path)?),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(())
+        }
         Err(e) => Err(e).with_context(|| format!("could not remove `{}`", path.display())),
     }
 }
@@ -340,6 +381,16 @@ pub fn sweep_temp(dir: &Path) {
         if entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
             let _ = fs::remove_file(entry.path());
         }
+    }
+}
+
+/// … of one file, in a directory that holds files of others. Only under a lock that every writer of it takes.
+pub fn sweep_temp_of(path: &Path) {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let begin = format!("{TEMP_PREFIX}{}.", name.to_string_lossy());
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(&begin)) {
+        let _ = fs::remove_file(entry.path());
     }
 }
 

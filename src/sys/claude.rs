@@ -14,6 +14,7 @@ use crate::config::{Account, Client, Config};
 use crate::error::{Mark, hinted};
 use crate::model::account::{AccountKind, Login};
 use crate::model::delivery::is_ours;
+use crate::model::deploy::entry;
 use crate::model::event::ClientFile;
 use crate::model::front_matter::Tokens;
 use crate::model::name::SessionName;
@@ -133,9 +134,16 @@ fn environment(start: &Start<'_>) -> BTreeMap<String, String> {
 }
 
 /// The settings overlay of a session: our event hooks and status line, and the answers to dialogs
-/// that settings can answer. It is read once and kept in memory by the client.
+/// that settings can answer. It is read once and kept in memory by the client. `guard` is the command line
+/// of the guard's own entry before each tool call.
 #[must_use]
-pub fn overlay(program: &Path, state: &Path, session: &SessionName, account: &Account) -> String {
+pub fn overlay(
+    program: &Path,
+    state: &Path,
+    session: &SessionName,
+    account: &Account,
+    guard: Option<&str>,
+) -> String {
     let args = |command: &str| {
         [command, "--state-dir", &state.display().to_string(), "--session", session.as_str()]
             .map(str::to_owned)
@@ -144,7 +152,10 @@ pub fn overlay(program: &Path, state: &Path, session: &SessionName, account: &Ac
     // `args` = started without a shell. Hooks time out on their own; this bound is for a disk that hangs.
     let hook =
         json!({ "hooks": [{ "type": "command", "command": program, "args": args("event"), "timeout": 5 }] });
-    let hooks: Map<String, Value> = EVENTS.iter().map(|e| ((*e).to_owned(), json!([hook]))).collect();
+    let mut hooks: Map<String, Value> = EVENTS.iter().map(|e| ((*e).to_owned(), json!([hook]))).collect();
+    if let (Some(command), Some(before)) = (guard, hooks.get_mut("PreToolUse").and_then(Value::as_array_mut)) {
+        before.push(entry::group(command));
+    }
     let mut line = vec![program.display().to_string()];
     line.extend(args("statusline"));
     let line = shlex::try_join(line.iter().map(String::as_str)).unwrap_or_default();
@@ -398,8 +409,14 @@ fn check_token(account: &Account) -> Result<()> {
 
 /// The overlay's text for a session of this store.
 #[must_use]
-pub fn overlay_for(store: &Store, program: &Path, session: &SessionName, account: &Account) -> String {
-    overlay(program, store.root(), session, account)
+pub fn overlay_for(
+    store: &Store,
+    program: &Path,
+    session: &SessionName,
+    account: &Account,
+    guard: Option<&str>,
+) -> String {
+    overlay(program, store.root(), session, account, guard)
 }
 
 #[cfg(test)]
@@ -451,7 +468,7 @@ mod tests {
                 config: Path::new("/c"),
                 state: Path::new("/st"),
             };
-            let overlay = overlay(Path::new("/p"), Path::new("/st"), &name, &config.accounts[n]);
+            let overlay = overlay(Path::new("/p"), Path::new("/st"), &name, &config.accounts[n], None);
             let overlay: Value = serde_json::from_str(&overlay).unwrap();
             (argv(&start, Path::new("/bin/claude")), overlay["apiKeyHelper"].clone())
         };

@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -71,12 +71,40 @@ pub fn run<S: AsRef<OsStr>>(
     without: &[&str],
     timeout: Duration,
 ) -> Result<Said, ProcessError> {
-    let failed = |e| ProcessError::Failed(program.to_owned(), e);
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args);
     for name in without {
         command.env_remove(name);
     }
+    to_its_end(command, program, None, timeout)
+}
+
+/// Runs a program to its end with just this environment, in a directory, and gives it a text to read.
+///
+/// # Errors
+/// If it does not exist, cannot be started, or does not end in time.
+pub fn feed(
+    program: &Path,
+    args: &[&str],
+    env: &[(&str, &OsStr)],
+    cwd: &Path,
+    text: &str,
+    timeout: Duration,
+) -> Result<Said, ProcessError> {
+    let mut command = Command::new(program);
+    command.args(args).env_clear().envs(env.iter().copied()).current_dir(cwd);
+    to_its_end(command, program, Some(text.to_owned()), timeout)
+}
+
+fn to_its_end(
+    mut command: Command,
+    program: &Path,
+    text: Option<String>,
+    timeout: Duration,
+) -> Result<Said, ProcessError> {
+    let failed = |e| ProcessError::Failed(program.to_owned(), e);
+    command.stdin(if text.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own: what it starts in turn is ended with it.
     command.process_group(0);
     SPAWNED.fetch_add(1, Ordering::Relaxed);
@@ -84,6 +112,10 @@ pub fn run<S: AsRef<OsStr>>(
         io::ErrorKind::NotFound => ProcessError::NotFound(program.to_owned()),
         _ => failed(e),
     })?;
+    if let (Some(text), Some(mut stdin)) = (text, child.stdin.take()) {
+        // By a thread: one that does not read would keep us for ever. It ends with the program's end of the pipe.
+        std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    }
     // Both pipes are drained while it runs: a full one would stop it for ever.
     let drain = |stream: Option<Box<dyn Read + Send>>| {
         std::thread::spawn(move || {

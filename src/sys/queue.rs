@@ -90,7 +90,15 @@ pub fn projects(config: &Config) -> Vec<Project> {
                 log::warn!("`{}` has the name of another project, ignored", path.display());
             }
             Ok(name) => {
-                found.push(Project { name, path, max_sessions: 1, model: None, account: None, guard: None });
+                found.push(Project {
+                    name,
+                    path,
+                    max_sessions: 1,
+                    model: None,
+                    account: None,
+                    guard_deploy: true,
+                    guard: None,
+                });
             }
             Err(e) => log::warn!("{e}: `{}` is ignored", path.display()),
         }

@@ -6,10 +6,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use super::{Log, target};
-use crate::act::deliver;
 use crate::act::launch::{self, Spec, new_conversation};
 use crate::act::look::{self, PERSON_TYPES, Scene};
 use crate::act::stop;
+use crate::act::{arm, deliver};
 use crate::env::Env;
 use crate::error::cause_of;
 use crate::model::delivery::{blocking_screen, is_ours};
@@ -151,6 +151,12 @@ fn checkpoint(env: &Env, record: &SessionRecord) -> Result<Checkpoint> {
     let cwd = record.cwd.clone();
     if let Some(gone) = cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
         bail!("its directory is gone: `{}`", gone.display());
+    }
+    if let (Some(account), Some(cwd)) = (record.account.as_ref().and_then(|a| env.config.account(a)), &cwd)
+        && let Some(why) = arm::refusal(env, account, cwd)
+    {
+        // It is left where it runs: there it could not be brought up again.
+        bail!(why);
     }
     Ok(Checkpoint {
         at: clock::now(),

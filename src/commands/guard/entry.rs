@@ -85,7 +85,8 @@ fn answer(entry: &Entry, read: std::io::Result<Option<Vec<u8>>>) {
             (call, findings, current)
         }
         Err((rule, reading)) => {
-            let call = ToolCall { tool: String::new(), cwd: PathBuf::new(), asks: Vec::new() };
+            let call =
+                ToolCall { tool: String::new(), cwd: PathBuf::new(), asks: Vec::new(), is_self_test: false };
             (call, vec![(Effect::Block, Finding { rule, reading })], Current::default())
         }
     };
@@ -186,7 +187,7 @@ fn note(entry: &Entry, call: &ToolCall, findings: &[(Effect, Finding)], current:
     if let Some(news) = &current.news {
         log("took the built-in rules", news, None);
     }
-    let Some((effect, _)) = findings.first() else { return };
+    let Some((effect, _)) = findings.first().filter(|_| !call.is_self_test) else { return };
     let (effect, what) = match effect {
         Effect::Block => ("block", "blocked a call"),
         _ => ("warn", "warned of a call"),

@@ -22,7 +22,13 @@ pub struct ToolCall {
     pub cwd: PathBuf,
     /// What is to be judged; nothing for a tool that only reads.
     pub asks: Vec<Ask>,
+    /// Whether no agent has asked, but `deploy-hook` or a launch, to see that the entry blocks: by the call's id,
+    /// which is the client's and never the model's. Judged like any other, and not noted.
+    pub is_self_test: bool,
 }
+
+/// The id of a call that proves an entry.
+pub const SELF_TEST: &str = "claude-failover-self-test";
 
 /// One thing to judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +64,9 @@ struct Payload {
     tool_name: String,
     cwd: String,
     tool_input: Fields,
+    /// Whatever it is: older clients send none.
+    #[serde(default)]
+    tool_use_id: serde_json::Value,
 }
 
 /// Tools that only read, whatever their fields are called.
@@ -88,7 +97,8 @@ pub fn read(bytes: &[u8]) -> Result<ToolCall, Unreadable> {
     if asks.iter().any(|ask| ask.text().contains('\0')) {
         return wrong("a NUL in a command or path");
     }
-    Ok(ToolCall { tool: payload.tool_name, cwd, asks })
+    let is_self_test = payload.tool_use_id == SELF_TEST;
+    Ok(ToolCall { tool: payload.tool_name, cwd, asks, is_self_test })
 }
 
 fn why(e: &serde_json::Error) -> Unreadable {

@@ -45,9 +45,17 @@ pub static RULES: &[Rule] = &[Rule {
         "printf '{\"env\":{\"CLAUDE_CODE_SIMPLE\":\"1\"}}' > /tmp/settings.local.json",
         "jq '.disableAllHooks=true' a.json > .claude/settings.local.json",
         "jq '.allowManagedHooksOnly=true' a.json > managed-settings.json",
+        "claude-failover deploy-hook --remove",
+        "/usr/local/bin/claude-failover --state-dir /s deploy-hook web --remove",
+        "sudo claude-failover deploy-hook --managed --remove",
+        "\"$CLAUDE_FAILOVER\" deploy-hook --remove",
     ],
     passes: &[
         "claude -p hello",
+        "claude-failover deploy-hook --check",
+        "claude-failover deploy-hook app",
+        "claude-failover task done --note 'deploy-hook --remove is next'",
+        "apt-get remove -y deploy-hook --remove",
         "claude --settings overlay.json",
         "claude --settings '{\"model\":\"x\"}'",
         "claude -p 'what does disableAllHooks do'",
@@ -102,7 +110,8 @@ const SETTERS: &[&str] = &[
 /// Holds a reading against it.
 pub fn judge(reading: &Reading, _context: &Context<'_>, findings: &mut Vec<Finding>) {
     for call in &reading.calls {
-        if let Some(reading) = client(call).or_else(|| variable(call)).or_else(|| settings(call)) {
+        let found = client(call).or_else(|| variable(call)).or_else(|| settings(call)).or_else(|| removal(call));
+        if let Some(reading) = found {
             findings.push(Finding { rule: "hooks.switch-off", reading });
         }
     }
@@ -142,6 +151,16 @@ fn client(call: &Call) -> Option<String> {
         return Some(format!("the client would set {key}"));
     }
     None
+}
+
+/// The guard taken out of a project, or out of the machine's settings: a person's own affair.
+fn removal(call: &Call) -> Option<String> {
+    // By whatever name it is called (`$CLAUDE_FAILOVER` is known only to the session): these words are ours alone.
+    if call.program.as_deref().is_some_and(|program| program != "claude-failover") {
+        return None;
+    }
+    let has = |word: &str| call.args().iter().any(|arg| arg.known() == Some(word));
+    (has("deploy-hook") && has("--remove")).then(|| "the guard would be taken out".to_owned())
 }
 
 /// A variable set for a program, or for all that follow.
