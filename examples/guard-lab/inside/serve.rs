@@ -1,6 +1,7 @@
 //! Process 1 of the sealed root: takes shell texts, runs each in a shell of its own, and tells what was called and
 //! what changed. Frames both ways: four bytes of length, little-endian, then JSON.
 
+use crate::seal;
 use crate::stand_in::LOG;
 use crate::tree::Tree;
 use nix::sys::resource::{Resource, setrlimit};
@@ -29,6 +30,9 @@ pub fn serve() {
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     send(&mut output, &json!({"sealed": true}));
     while let Some(request) = receive(&mut input) {
+        // Nothing inside can break the seal; that is looked at all the same, each time.
+        let refusals = seal::refusals(&seal::Facts::gather());
+        assert!(refusals.is_empty(), "the seal is broken: {refusals:?}");
         let answer = run(&request, &mut tree);
         send(&mut output, &answer);
     }
