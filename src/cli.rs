@@ -51,16 +51,22 @@ pub fn parse() -> Result<Cli, Exit> {
             let _ = e.print();
             return Exit::Done;
         }
+        // Of the guard it is what it should say, but a person must hear how to mend it.
+        let of_guard = std::env::args_os().nth(1).is_some_and(|word| word == "guard");
         // What could not be parsed cannot say whether it wanted JSON: the words themselves do.
         if std::env::args_os().any(|word| word == "--json") {
             let text = e.render().to_string();
             let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
             let wrong: anyhow::Result<()> = Err(anyhow::anyhow!(text)).exit(Exit::Usage);
-            if let Err(e) = wrong.hint("see `claude-failover --help`") {
+            let hint = if of_guard { commands::guard::REPAIR } else { "see `claude-failover --help`" };
+            if let Err(e) = wrong.hint(hint) {
                 Output { json: true, quiet: false }.error(&e);
             }
         } else {
             let _ = e.print();
+            if of_guard {
+                Output::default().warn(commands::guard::REPAIR);
+            }
         }
         Exit::Usage
     })
@@ -75,6 +81,7 @@ pub enum Command {
     #[command(hide = true)]
     Event(commands::event::Args),
     Explain(commands::explain::Args),
+    Guard(commands::guard::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
     QuotaCheck(commands::quota_check::Args),

@@ -5,6 +5,7 @@ pub mod config;
 pub mod dispatch;
 pub mod event;
 pub mod explain;
+pub mod guard;
 pub mod launch;
 pub mod log;
 pub mod quota_check;
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Dispatch(args) => dispatch::run(&env()?, args),
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),
+        Command::Guard(args) => guard::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
         Command::QuotaCheck(args) => quota_check::run(&env()?, args),

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod check;
+mod guard;
 mod line;
 mod resolved;
 mod schema;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::error::{Exit, Mark, hinted};
 use crate::model::account::{AccountKind, Thresholds};
+use crate::model::guard::policy as guard_policy;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::switch::Policy;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub quota: Quota,
     /// How sessions are moved.
     pub switch: Switch,
+    /// What is changed of the guard's built-in rules, for every project.
+    pub guard: guard_policy::Policy,
     /// Accepted keys that have no effect, each with its line.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -102,6 +106,8 @@ pub struct Project {
     pub model: Option<String>,
     /// The only account that may work in it.
     pub account: Option<AccountName>,
+    /// What is changed of the guard's rules for its sessions, on top of what holds for all.
+    pub guard: Option<guard_policy::Policy>,
 }
 
 /// One of the operator's own sessions.

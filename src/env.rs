@@ -9,6 +9,7 @@ use crate::error::Mark;
 use crate::model::name::{AccountName, SessionName};
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
+use crate::sys::guard_policy;
 use crate::sys::paths::{self, Roots};
 use crate::sys::store::{LogEntry, Store};
 use crate::sys::{clock, tmux::Tmux};
@@ -61,21 +62,31 @@ impl Env {
     /// If the configuration is invalid or the state directory cannot be used.
     pub fn new(global: &Global) -> Result<Self> {
         let roots = Roots::from_env()?;
+        // Looked at before it is read, so that what is read is no older.
+        let path = config_path(&roots, global)?;
+        let source = guard_policy::Source::of(&path, &roots.home);
         let (config, config_path) = load(&roots, global, false)?;
         for warning in config.warnings.iter().chain(&config.absent) {
             log::info!("{warning}");
         }
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
         let dir = paths::absolute_path(&dir)?;
+        let store = Store::open(&dir)?;
+        let program = paths::this_program()?;
+        if let Some(source) = source
+            && let Err(e) = guard_policy::refresh(&dir, &config, &source, &program)
+        {
+            log::warn!("{e:#}");
+        }
         Ok(Self {
             now: clock::now(),
             zone: TimeZone::system(),
             config,
             config_path,
-            store: Store::open(&dir)?,
+            store,
             out: Output { json: global.json, quiet: global.quiet },
             dry_run: false,
-            program: paths::this_program()?,
+            program,
         })
     }
 
@@ -148,10 +159,13 @@ impl Env {
 /// # Errors
 /// If there is none, or it is invalid.
 pub fn load(roots: &Roots, global: &Global, strict: bool) -> Result<(Config, PathBuf)> {
-    let path = roots.config_file(global.config.as_deref())?;
-    let path = paths::absolute_path(&path)?;
+    let path = config_path(roots, global)?;
     let config = config::load(&path, &LoadInputs { home: &roots.home, strict })?;
     Ok((config, path))
+}
+
+fn config_path(roots: &Roots, global: &Global) -> Result<PathBuf> {
+    paths::absolute_path(&roots.config_file(global.config.as_deref())?)
 }
 
 /// Time in the zone of the person who reads it.

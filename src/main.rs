@@ -1,7 +1,8 @@
 //! Parse, run, print, exit code.
 
 use claude_failover::{
-    cli, commands,
+    cli,
+    commands::{self, guard::entry},
     error::exit_of,
     logging,
     output::{self, Output},
@@ -9,6 +10,10 @@ use claude_failover::{
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A hook that holds up every tool call: before anything else is set up.
+    if let Some(entry) = entry::entry(std::env::args_os().skip(1)) {
+        entry::run(&entry);
+    }
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(exit) => return ExitCode::from(exit as u8),

@@ -16,6 +16,7 @@ mod contention;
 mod crash;
 mod faults;
 mod flow;
+mod guard;
 mod guard_lab;
 mod help;
 mod ownership;

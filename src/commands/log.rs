@@ -20,9 +20,12 @@ pub struct Args {
     /// How many lines
     #[arg(short = 'n', long, default_value_t = 30)]
     lines: usize,
-    /// Only what is about this session, task or account
+    /// Only what is about this session, task, account or project
     #[arg(long, value_name = "NAME")]
     about: Option<String>,
+    /// Only what the guard has blocked or warned of
+    #[arg(long)]
+    guard: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -55,10 +58,10 @@ fn lines(env: &Env, args: &Args) {
                     .as_str()
                     .is_some_and(|v| v == name || v.split_once(':').is_some_and(|(_, id)| id == name))
             };
-            is("session") || is("task") || is("account")
+            is("session") || is("task") || is("account") || is("project")
         })
     };
-    let found = env.store.log(args.lines, about);
+    let found = env.store.log(args.lines, |line| about(line) && (!args.guard || line["command"] == "guard"));
     if env.out.json {
         return env.out.object(&serde_json::json!({ "version": 1, "lines": found }));
     }
@@ -67,17 +70,22 @@ fn lines(env: &Env, args: &Args) {
         let text = |key: &str| line[key].as_str().map(|t| cut(t, 300)).unwrap_or_default();
         let at = line["at"].as_str().and_then(|t| t.parse().ok());
         let at = at.map_or_else(|| text("at"), |at| local(at, &env.zone));
-        let subject: Vec<String> =
-            ["session", "task", "account"].iter().map(|key| text(key)).filter(|t| !t.is_empty()).collect();
+        let subject: Vec<String> = ["session", "task", "account", "project"]
+            .iter()
+            .map(|key| text(key))
+            .filter(|t| !t.is_empty())
+            .collect();
+        let input = line["guard"]["input"].as_str().map(|t| format!(": {}", cut(t, 200))).unwrap_or_default();
         out.push_str(&format!(
-            "{} {} {} ({})\n",
+            "{} {} {}{input} ({})\n",
             styled(FAINT, at),
             text("what"),
             styled(STRONG, subject.join(" ")),
             text("why")
         ));
     }
-    env.out.text(if out.is_empty() { "nothing was changed yet\n" } else { &out });
+    let nothing = if args.guard { "nothing was blocked or warned of yet\n" } else { "nothing was changed yet\n" };
+    env.out.text(if out.is_empty() { nothing } else { &out });
 }
 
 fn switches(env: &Env, most: usize) -> Result<()> {

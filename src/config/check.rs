@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::accounts;
+use super::guard;
 use super::line::line_of;
 use super::schema::{Raw, RawClient, RawTmux, Time};
 use super::{Account, Client, Config, Dedicated, Dispatch, LoadInputs, Pool, Project, Tmux, TmuxSocket, Watch};
@@ -210,6 +211,17 @@ pub fn resolve(
     }
     let client = client(raw.client, &home, &mut f);
     let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
+    let global = guard::policy("guard", &raw.guard, &home, &mut f);
+    let closed = guard::closed(source, state_dir.as_deref(), inputs.home, &accounts);
+    guard::exceptions("guard", &global, &closed, &mut f);
+    for (n, project) in raw.projects.iter().enumerate() {
+        let at = format!("projects.{n}.guard");
+        if let Some(own) = &project.guard {
+            // Its faults are told already.
+            let policy = guard::policy(&at, own, &home, &mut Faults(Vec::new()));
+            guard::exceptions(&at, &policy, &closed, &mut f);
+        }
+    }
 
     let config = active.map(|active_account| Config {
         source: source.map(Path::to_owned),
@@ -229,6 +241,7 @@ pub fn resolve(
         watch,
         quota,
         switch,
+        guard: global,
         warnings,
         absent: Vec::new(),
     });
@@ -303,6 +316,7 @@ fn projects(raw: &Raw, home: &Path, accounts: &[Account], f: &mut Faults) -> Vec
             max_sessions,
             model: f.model(&key("model"), project.model.clone()),
             account: pin(&key("account"), project.account.as_ref(), accounts, f),
+            guard: project.guard.as_ref().map(|own| guard::policy(&key("guard"), own, home, f)),
             name,
             path,
         });

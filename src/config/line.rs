@@ -15,7 +15,7 @@ pub fn nearest_key(message: &str) -> Option<String> {
 }
 
 /// Letters to change, add or drop to get from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
@@ -62,8 +62,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((first, rest)) = self.steps.split_first() else { return Err(A::Error::custom(FOUND)) };
+        // A key may have dots of its own: the id of a rule.
+        let whole = self.steps.join(".");
         while let Some(key) = map.next_key::<serde_yaml::Value>()? {
-            if key.as_str() == Some(first) {
+            if key.as_str() == Some(&whole) {
+                map.next_value_seed(Walk { steps: &[] })?;
+            } else if key.as_str() == Some(first) {
                 map.next_value_seed(Walk { steps: rest })?;
             } else {
                 map.next_value::<IgnoredAny>()?;

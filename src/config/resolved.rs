@@ -3,9 +3,21 @@
 
 use super::schema as s;
 use super::{Config, TmuxSocket};
+use crate::model::guard::policy::Policy;
 
 fn path(path: &std::path::Path) -> Option<String> {
     Some(path.display().to_string())
+}
+
+fn guard(policy: &Policy) -> s::RawGuard {
+    let texts = |paths: &[std::path::PathBuf]| paths.iter().filter_map(|p| path(p)).collect();
+    s::RawGuard {
+        rules: policy.rules.clone(),
+        branches: policy.branches.clone(),
+        paths: texts(&policy.paths),
+        exceptions: texts(&policy.exceptions),
+        sudo: policy.sudo.clone(),
+    }
 }
 
 /// The file that would come to this configuration.
@@ -44,8 +56,10 @@ pub fn raw(c: &Config) -> s::Raw {
                 max_sessions: Some(p.max_sessions),
                 model: p.model.clone(),
                 account: p.account.as_ref().map(ToString::to_string),
+                guard: p.guard.as_ref().map(guard),
             })
             .collect(),
+        guard: guard(&c.guard),
         projects_dir: c.projects_dir.as_deref().and_then(path),
         pool: s::RawPool {
             dedicated: c

@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::model::account::{AccountKind, MoneyPolicy};
+use crate::model::guard::policy::Effect;
 
 /// A duration as people write it: `30s`, `5m`, `1h 30m`.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +110,7 @@ section!(
         watcher: RawWatcher,
         quota: RawQuota,
         switch: RawSwitch,
+        guard: RawGuard,
         checkpoint: RawCheckpoint,
         mcp_http: RawMcpHttp,
         janitor: Option<serde_yaml::Mapping>,
@@ -144,6 +146,17 @@ section!(
         max_sessions: Option<u32>,
         model: Option<String>,
         account: Option<String>,
+        guard: Option<RawGuard>,
+    }
+);
+section!(
+    /// `guard` and `projects[].guard`: what is changed of the guard's built-in rules.
+    RawGuard {
+        rules: BTreeMap<String, Effect>,
+        branches: Vec<String>,
+        paths: Vec<String>,
+        exceptions: Vec<String>,
+        sudo: Vec<String>,
     }
 );
 section!(

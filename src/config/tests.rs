@@ -195,6 +195,7 @@ fn the_example_has_every_key_and_is_valid() {
         s::RawSwitch::KEYS,
         s::RawCheckpoint::KEYS,
         s::RawMcpHttp::KEYS,
+        s::RawGuard::KEYS,
     ];
     for key in keys.iter().copied().flatten() {
         assert!(

@@ -10,16 +10,33 @@
 //!
 //! Everything here is pure: what the machine looks like is asked through [`world::World`].
 
+pub mod assign;
+pub mod bomb;
+pub mod braces;
+pub mod builtins;
 pub mod changes;
+pub mod expand;
+pub mod git;
+pub mod inner;
 pub mod limits;
+pub mod options;
+pub mod outputs;
+pub mod parameter;
 pub mod paths;
 pub mod pattern;
 pub mod policy;
 pub mod reader;
 pub mod reading;
+pub mod redact;
 pub mod rules;
+pub mod run;
+pub mod scan;
+pub mod shell;
+pub mod streams;
+pub mod tool_call;
 pub mod value;
 pub mod verdict;
+pub mod words;
 pub mod world;
 pub mod wrappers;
 

@@ -89,7 +89,9 @@ pub fn projects(config: &Config) -> Vec<Project> {
             Ok(name) if all.iter().any(|p| p.name == name) => {
                 log::warn!("`{}` has the name of another project, ignored", path.display());
             }
-            Ok(name) => found.push(Project { name, path, max_sessions: 1, model: None, account: None }),
+            Ok(name) => {
+                found.push(Project { name, path, max_sessions: 1, model: None, account: None, guard: None });
+            }
             Err(e) => log::warn!("{e}: `{}` is ignored", path.display()),
         }
     }

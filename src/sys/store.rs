@@ -366,6 +366,25 @@ pub struct LogEntry<'a> {
     /// The account it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<&'a str>,
+    /// The project it was about, where there is no task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<&'a str>,
+    /// What the guard has found, if it is the guard's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardEntry<'a>>,
+}
+
+/// The guard's part of a line.
+#[derive(Debug, Serialize)]
+pub struct GuardEntry<'a> {
+    /// `block` or `warn`.
+    pub effect: &'a str,
+    /// The ids of the rules, those that block first.
+    pub rules: &'a [&'a str],
+    /// The tool that was to be used.
+    pub tool: &'a str,
+    /// The command or path, without secrets, cut.
+    pub input: &'a str,
 }
 
 impl Locked<'_> {

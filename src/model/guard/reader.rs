@@ -1,93 +1,468 @@
-//! Reads a line of shell text: which programs would it run, with what?
+//! Reads a line of shell text: walks the parser's tree the way the shell would run it.
+//!
+//! `reader.rs` goes through the constructs (lists, loops, functions), `expand.rs` makes fields of words,
+//! `run.rs` runs one command, `builtins.rs` those that change the shell itself, `outputs.rs` knows what
+//! some commands print.
 
-use std::path::Path;
-
-use super::limits::{self, Limit};
-use super::reading::{Call, Dir, Place, Reading, Redirect, Stream, Unparsed};
-use super::value::Value;
-use super::world::Context;
-use super::wrappers::{self, Inner};
+use rable::ast::ListOperator;
 use rable::{Node, NodeKind};
+
+use super::expand::Choice;
+use super::limits::{Budget, Limit};
+use super::reading::{Dir, Reading, Stream, Unparsed};
+use super::shell::Shell;
+use super::value::{Unknown, Value};
+use super::world::Context;
+use super::{bomb, expand};
+
+/// The most ways that one command is read where its variables may have several values.
+const MAX_WAYS: usize = 16;
+
+/// What is being read, and what has been found.
+pub struct Reader<'a> {
+    /// Where and as whom.
+    pub context: &'a Context<'a>,
+    /// What has been found.
+    pub reading: Reading,
+    /// What it may still cost.
+    pub budget: Budget,
+    /// What the marks in text stand for (see `expand.rs`).
+    pub unknowns: Vec<Unknown>,
+    /// Which of several values is looked at.
+    pub choice: Choice,
+    /// The wrappers around what is being read.
+    pub via: Vec<String>,
+    /// Where it runs.
+    pub place: super::reading::Place,
+    /// Process substitutions so far: each gets a file name.
+    pub processes: usize,
+    /// The functions that are being read.
+    pub calling: Vec<String>,
+}
+
+/// How a construct ends: its output, and the state in which it fails, where that differs from the one in
+/// which it succeeds.
+pub struct Ended {
+    /// What it prints.
+    pub output: Stream,
+    /// The state if it fails; the shell that was passed in holds the state if it succeeds.
+    pub failed: Option<Box<Shell>>,
+}
+
+impl From<Stream> for Ended {
+    fn from(output: Stream) -> Self {
+        Ended { output, failed: None }
+    }
+}
 
 /// Reads shell text.
 ///
 /// # Errors
 /// If it is over a limit.
 pub fn read(text: &str, context: &Context<'_>) -> Result<Reading, Limit> {
-    limits::check(text)?;
-    let mut reading = Reading::default();
-    match rable::parse(text, true) {
-        Ok(nodes) => nodes.iter().for_each(|node| visit(node, context, &mut reading)),
-        Err(e) => reading.unparsed.push(Unparsed { text: text.to_owned(), reason: e.to_string() }),
-    }
-    Ok(reading)
+    let mut reader = Reader {
+        context,
+        reading: Reading::default(),
+        budget: Budget::default(),
+        unknowns: Vec::new(),
+        choice: Choice::default(),
+        via: Vec::new(),
+        place: super::reading::Place::Here,
+        processes: 0,
+        calling: Vec::new(),
+    };
+    let mut shell = Shell::new(Dir::Known(context.cwd.clone()));
+    reader.text(text, &mut shell)?;
+    Ok(reader.reading)
 }
 
-fn visit(node: &Node, context: &Context<'_>, reading: &mut Reading) {
-    match &node.kind {
-        NodeKind::List { items } => items.iter().for_each(|i| visit(&i.command, context, reading)),
-        NodeKind::Pipeline { commands, .. } => commands.iter().for_each(|c| visit(c, context, reading)),
-        NodeKind::Command { words, redirects, .. } => {
-            let argv: Vec<Value> = words.iter().map(value).collect();
-            let redirects = redirects
-                .iter()
-                .filter_map(|r| match &r.kind {
-                    NodeKind::Redirect { op, target, .. } => {
-                        Some(Redirect { operator: op.clone(), target: value(target) })
+/// Two outputs, one behind the other.
+fn joined(mut first: Stream, second: Stream) -> Stream {
+    first.taint = first.taint.and(second.taint);
+    first.text = match (first.text.take(), second.text) {
+        (Some(mut a), Some(b)) => {
+            a.append(&b);
+            Some(a)
+        }
+        _ => None,
+    };
+    first
+}
+
+/// An output of nothing.
+pub fn nothing() -> Stream {
+    expand::literal("")
+}
+
+impl Reader<'_> {
+    /// Reads text as the given shell would run it.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn text(&mut self, text: &str, shell: &mut Shell) -> Result<Stream, Limit> {
+        self.budget.enter(text)?;
+        // A carriage return at a line's end belongs to the word for bash, and to nothing for people.
+        let output = match rable::parse(text, true) {
+            Ok(nodes) => self.lines(&nodes, shell)?,
+            Err(error) => {
+                self.unreadable(text, &error.to_string());
+                self.up_to_the_error(text, shell)?;
+                Stream::default()
+            }
+        };
+        self.budget.leave();
+        Ok(output)
+    }
+
+    /// Notes text that cannot be read.
+    pub fn unreadable(&mut self, text: &str, reason: &str) {
+        if self.reading.unparsed.iter().all(|u| u.text != text) {
+            self.reading.unparsed.push(Unparsed { text: text.to_owned(), reason: reason.to_owned() });
+        }
+    }
+
+    /// The shell runs line by line: what stands before the line with the error has run.
+    fn up_to_the_error(&mut self, text: &str, shell: &mut Shell) -> Result<(), Limit> {
+        let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for _ in 0..8 {
+            lines.pop();
+            let before = lines.concat();
+            if before.trim().is_empty() {
+                return Ok(());
+            }
+            self.budget.enter(&before)?;
+            let parsed = rable::parse(&before, true);
+            if let Ok(nodes) = parsed {
+                self.lines(&nodes, shell)?;
+                self.budget.leave();
+                return Ok(());
+            }
+            self.budget.leave();
+        }
+        Ok(())
+    }
+
+    fn lines(&mut self, nodes: &[Node], shell: &mut Shell) -> Result<Stream, Limit> {
+        let mut output = nothing();
+        for node in nodes {
+            let ended = self.node(node, shell)?;
+            if let Some(failed) = ended.failed {
+                shell.or(&failed);
+            }
+            output = joined(output, ended.output);
+        }
+        Ok(output)
+    }
+
+    /// A construct whose failure makes no difference to what follows.
+    fn body(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
+        self.lines(std::slice::from_ref(node), shell)
+    }
+
+    /// Reads one construct.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn node(&mut self, node: &Node, shell: &mut Shell) -> Result<Ended, Limit> {
+        self.budget.step()?;
+        match &node.kind {
+            NodeKind::Command { assignments, words, redirects } => {
+                self.simple(assignments, words, redirects, shell).map(Ended::from)
+            }
+            NodeKind::List { items } => self.list(items, shell),
+            NodeKind::Pipeline { commands, .. } => self.pipeline(commands, shell).map(Ended::from),
+            NodeKind::Negation { pipeline } => self.node(pipeline, shell),
+            NodeKind::Time { pipeline, .. } => self.node(pipeline, shell),
+            NodeKind::Coproc { command, .. } => self.body(command, &mut shell.clone()).map(Ended::from),
+            NodeKind::Function { name, body } => {
+                shell.define(name, (**body).clone());
+                Ok(nothing().into())
+            }
+            NodeKind::Comment { .. } | NodeKind::Empty => Ok(nothing().into()),
+            _ => self.compound(node, shell).map(Ended::from),
+        }
+    }
+
+    fn list(&mut self, items: &[rable::ast::ListItem], shell: &mut Shell) -> Result<Ended, Limit> {
+        let mut output = nothing();
+        let mut failed: Option<Box<Shell>> = None;
+        let mut before = None; // the operator in front of the item
+        for item in items {
+            let ended = match before {
+                Some(ListOperator::Or) => {
+                    // The right side runs where the left one has failed.
+                    let mut right = failed.take().unwrap_or_else(|| Box::new(shell.clone()));
+                    let ended = self.node(&item.command, &mut right)?;
+                    shell.or(&right);
+                    failed = Some(ended.failed.unwrap_or(right));
+                    ended.output
+                }
+                Some(ListOperator::And) => {
+                    let left = shell.clone();
+                    let ended = self.node(&item.command, shell)?;
+                    let mut any = failed.take().map_or(left.clone(), |f| *f);
+                    any.or(&left);
+                    if let Some(right) = ended.failed {
+                        any.or(&right);
                     }
-                    _ => None,
+                    failed = Some(Box::new(any));
+                    ended.output
+                }
+                _ => {
+                    if let Some(failed) = failed.take() {
+                        shell.or(&failed);
+                    }
+                    if item.operator == Some(ListOperator::Background) {
+                        self.body(&item.command, &mut shell.clone())?
+                    } else {
+                        let ended = self.node(&item.command, shell)?;
+                        failed = ended.failed;
+                        ended.output
+                    }
+                }
+            };
+            output = joined(output, ended);
+            before = item.operator;
+        }
+        Ok(Ended { output, failed })
+    }
+
+    fn pipeline(&mut self, commands: &[Node], shell: &mut Shell) -> Result<Stream, Limit> {
+        let mut flows = shell.stdin.clone();
+        for command in commands {
+            let mut stage = shell.clone();
+            stage.stdin = flows;
+            flows = self.body(command, &mut stage)?;
+            shell.take_files(&stage);
+        }
+        Ok(flows)
+    }
+
+    /// Reads a construct in a subshell.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn in_subshell(&mut self, body: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
+        let mut inner = shell.clone();
+        let output = self.body(body, &mut inner)?;
+        shell.take_files(&inner);
+        Ok(output)
+    }
+
+    fn compound(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
+        let redirects = redirects_of(node);
+        let outer = shell.stdin.clone();
+        let opened = self.redirects(redirects, shell)?;
+        if let Some(stdin) = opened.stdin.clone() {
+            shell.stdin = stdin;
+        }
+        let output = self.inside(node, shell)?;
+        shell.stdin = outer;
+        Ok(self.write(output, &opened.redirects, shell))
+    }
+
+    fn inside(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
+        match &node.kind {
+            NodeKind::Subshell { body, .. } => self.in_subshell(body, shell),
+            NodeKind::BraceGroup { body, .. } => self.body(body, shell),
+            NodeKind::If { condition, then_body, else_body, .. } => {
+                let ended = self.node(condition, shell)?;
+                let mut other = ended.failed.map_or_else(|| shell.clone(), |f| *f);
+                let mut output = joined(ended.output, self.body(then_body, shell)?);
+                if let Some(else_body) = else_body {
+                    output = either(output, self.body(else_body, &mut other)?);
+                }
+                shell.or(&other);
+                Ok(output)
+            }
+            NodeKind::While { condition, body, .. } | NodeKind::Until { condition, body, .. } => {
+                let mut output = nothing();
+                // The second round sees what the first has left.
+                for _ in 0..2 {
+                    let before = shell.clone();
+                    let ended = self.node(condition, shell)?;
+                    if let Some(failed) = ended.failed {
+                        shell.or(&failed);
+                    }
+                    output = either(joined(output, ended.output), self.body(body, shell)?);
+                    shell.or(&before);
+                }
+                Ok(Stream { text: None, ..output })
+            }
+            NodeKind::For { var, words, body, .. } | NodeKind::Select { var, words, body, .. } => {
+                self.for_each(var, words.as_deref(), body, shell)
+            }
+            NodeKind::ForArith { init, cond, incr, body, .. } => {
+                for text in [init, cond, incr] {
+                    let _ = self.document(text, shell)?;
+                }
+                let before = shell.clone();
+                self.body(body, shell)?;
+                let output = self.body(body, shell)?;
+                shell.or(&before);
+                Ok(Stream { text: None, ..output })
+            }
+            NodeKind::Case { word, patterns, .. } => {
+                let _ = self.value(&raw(word), shell)?;
+                let before = shell.clone();
+                let mut output = nothing();
+                for item in patterns {
+                    let mut branch = before.clone();
+                    for pattern in &item.patterns {
+                        let _ = self.value(&raw(pattern), &mut branch)?;
+                    }
+                    if let Some(body) = &item.body {
+                        output = either(output, self.body(body, &mut branch)?);
+                    }
+                    shell.or(&branch);
+                }
+                Ok(output)
+            }
+            NodeKind::ArithmeticCommand { raw_content, .. } => {
+                let _ = self.document(raw_content, shell)?;
+                Ok(nothing())
+            }
+            NodeKind::ConditionalExpr { body, .. } => {
+                self.condition(body, shell)?;
+                Ok(nothing())
+            }
+            _ => Ok(Stream::default()),
+        }
+    }
+
+    /// The words of `[[ … ]]`: what is substituted in them runs.
+    fn condition(&mut self, node: &Node, shell: &mut Shell) -> Result<(), Limit> {
+        match &node.kind {
+            NodeKind::CondAnd { left, right } | NodeKind::CondOr { left, right } => {
+                self.condition(left, shell)?;
+                self.condition(right, shell)
+            }
+            NodeKind::BinaryTest { left, right, .. } => {
+                self.condition(left, shell)?;
+                self.condition(right, shell)
+            }
+            NodeKind::UnaryTest { operand, .. } | NodeKind::CondNot { operand } => self.condition(operand, shell),
+            NodeKind::CondParen { inner } => self.condition(inner, shell),
+            NodeKind::CondTerm { value, .. } => self.value(value, shell).map(drop),
+            _ => self.value(&raw(node), shell).map(drop),
+        }
+    }
+
+    fn for_each(
+        &mut self,
+        var: &str,
+        words: Option<&[Node]>,
+        body: &Node,
+        shell: &mut Shell,
+    ) -> Result<Stream, Limit> {
+        let mut values = Vec::new();
+        match words {
+            Some(words) => {
+                for word in words {
+                    values.append(&mut self.fields(&raw(word), shell)?);
+                }
+            }
+            None => values = self.fields("\"$@\"", shell)?,
+        }
+        let before = shell.clone();
+        let mut output = nothing();
+        for value in values {
+            shell.set_scalar(var, value);
+            output = joined(output, self.body(body, shell)?);
+        }
+        shell.or(&before);
+        Ok(output)
+    }
+
+    /// Reads a function's body with its arguments.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn function(&mut self, name: &str, args: Vec<Value>, shell: &mut Shell) -> Result<Option<Stream>, Limit> {
+        let Some(bodies) = shell.function(name) else { return Ok(None) };
+        if bomb::multiplies(name, shell) && !self.reading.bombs.iter().any(|b| b == name) {
+            self.reading.bombs.push(name.to_owned());
+        }
+        // One call deep is enough for a function that calls itself.
+        if self.calling.iter().filter(|n| *n == name).count() > 1 {
+            return Ok(Some(Stream::default()));
+        }
+        self.calling.push(name.to_owned());
+        self.budget.deeper()?;
+        let outer = shell.positional.replace(std::rc::Rc::new(args));
+        let mut output = nothing();
+        for body in bodies {
+            output = either(output, self.body(&body, shell)?);
+        }
+        shell.positional = outer;
+        self.budget.leave();
+        self.calling.pop();
+        Ok(Some(output))
+    }
+
+    /// Reads one command in each way that its variables allow, and takes all of them as possible.
+    fn simple(
+        &mut self,
+        assignments: &[Node],
+        words: &[Node],
+        redirects: &[Node],
+        shell: &mut Shell,
+    ) -> Result<Stream, Limit> {
+        let before = shell.clone();
+        let outer = std::mem::take(&mut self.choice);
+        let mut output = self.command(assignments, words, redirects, shell)?;
+        let met = std::mem::take(&mut self.choice.met);
+        let ways: usize = met.iter().map(|(_, n)| *n).product();
+        for way in 1..ways.min(MAX_WAYS) {
+            let mut rest = way;
+            self.choice.picks = met
+                .iter()
+                .map(|(name, n)| {
+                    let pick = (name.clone(), rest % n);
+                    rest /= n;
+                    pick
                 })
                 .collect();
-            run(call(argv, redirects, context), reading);
+            let mut other = before.clone();
+            output = either(output, self.command(assignments, words, redirects, &mut other)?);
+            shell.or(&other);
         }
-        _ => {}
+        self.choice = outer;
+        Ok(output)
     }
 }
 
-fn call(argv: Vec<Value>, redirects: Vec<Redirect>, context: &Context<'_>) -> Call {
-    let base = |v: &Value| Path::new(v.known()?).file_name().and_then(|n| n.to_str()).map(str::to_owned);
-    Call {
-        program: argv.first().and_then(base),
-        argv,
-        env: Vec::new(),
-        dir: Dir::Known(context.cwd.clone()),
-        stdin: Stream::default(),
-        redirects,
-        via: Vec::new(),
-        place: Place::Here,
-        more_operands: false,
-        links: Vec::new(),
+/// One output or another.
+fn either(first: Stream, second: Stream) -> Stream {
+    let taint = first.taint.and(second.taint);
+    let text = if first.text == second.text { first.text } else { joined(first, second).text };
+    Stream { text, taint }
+}
+
+/// The raw text of a word.
+pub fn raw(node: &Node) -> String {
+    match &node.kind {
+        NodeKind::Word { value, .. } | NodeKind::CondTerm { value, .. } => value.clone(),
+        _ => String::new(),
     }
 }
 
-fn run(call: Call, reading: &mut Reading) {
-    for inner in wrappers::inner(&call) {
-        if let Inner::Argv { argv, place, more_operands, .. } = inner {
-            let base = |v: &Value| Path::new(v.known()?).file_name().and_then(|n| n.to_str()).map(str::to_owned);
-            let mut via = call.via.clone();
-            via.extend(call.program.clone());
-            run(
-                Call { program: argv.first().and_then(base), argv, via, place, more_operands, ..call.clone() },
-                reading,
-            );
-        }
+fn redirects_of(node: &Node) -> &[Node] {
+    match &node.kind {
+        NodeKind::If { redirects, .. }
+        | NodeKind::While { redirects, .. }
+        | NodeKind::Until { redirects, .. }
+        | NodeKind::For { redirects, .. }
+        | NodeKind::ForArith { redirects, .. }
+        | NodeKind::Select { redirects, .. }
+        | NodeKind::Case { redirects, .. }
+        | NodeKind::Subshell { redirects, .. }
+        | NodeKind::BraceGroup { redirects, .. }
+        | NodeKind::ArithmeticCommand { redirects, .. }
+        | NodeKind::ConditionalExpr { redirects, .. } => redirects,
+        _ => &[],
     }
-    reading.calls.push(call);
 }
 
-fn value(node: &Node) -> Value {
-    let NodeKind::Word { value, .. } = &node.kind else { return Value::default() };
-    let text = shlex::split(value).unwrap_or_default().join(" ");
-    let mut out = Value::default();
-    for (i, part) in text.split('$').enumerate() {
-        if i == 0 {
-            out.push_text(part);
-            continue;
-        }
-        let end = part.find(|c: char| !c.is_alphanumeric()).unwrap_or(part.len());
-        let (name, rest) = part.split_at(end);
-        out.append(&Value::unknown(&format!("${name}"), super::value::Taint::NONE, true));
-        out.push_text(rest);
-    }
-    out
-}
+#[cfg(test)]
+mod tests;

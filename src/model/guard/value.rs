@@ -49,6 +49,8 @@ pub struct Unknown {
     pub taint: Taint,
     /// Whether the shell splits it into several fields, or drops the field where it is empty.
     pub splits: bool,
+    /// Whether it is known not to be empty: `${X:?}`, a file that `find` has found.
+    pub filled: bool,
 }
 
 /// One field: parts side by side. A field with no part is the empty string.
@@ -69,7 +71,13 @@ impl Value {
     /// Characters of which nothing is known but how they were written.
     #[must_use]
     pub fn unknown(written: &str, taint: Taint, splits: bool) -> Self {
-        Value { parts: vec![Part::Unknown(Unknown { written: written.to_owned(), taint, splits })] }
+        Value { parts: vec![Part::Unknown(Unknown { written: written.to_owned(), taint, splits, filled: false })] }
+    }
+
+    /// The same, of which it is known that there is at least one character.
+    #[must_use]
+    pub fn filled(written: &str, taint: Taint, splits: bool) -> Self {
+        Value { parts: vec![Part::Unknown(Unknown { written: written.to_owned(), taint, splits, filled: true })] }
     }
 
     /// Its parts. No two texts stand side by side, and none is empty.
@@ -122,7 +130,8 @@ impl Value {
         self.parts.iter().any(|p| matches!(p, Part::Glob(_)))
     }
 
-    /// The characters with nothing where a part is unknown; patterns as they were written.
+    /// The characters with nothing where a part is unknown, and U+FFFD where it is known not to be empty;
+    /// patterns as they were written.
     #[must_use]
     pub fn if_empty(&self) -> Cow<'_, str> {
         if let Some(text) = self.known() {
@@ -130,6 +139,7 @@ impl Value {
         }
         let piece = |part: &Part| match part {
             Part::Text(text) | Part::Glob(text) => text.clone(),
+            Part::Unknown(unknown) if unknown.filled => "\u{fffd}".to_owned(),
             Part::Unknown(_) => String::new(),
         };
         Cow::Owned(self.parts.iter().map(piece).collect())

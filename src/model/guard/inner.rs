@@ -1,0 +1,286 @@
+//! What a command runs besides itself: the program behind a wrapper, the text that a shell is given, the
+//! file that it is told to run; and what a command leaves behind for what follows in the line.
+
+use std::path::PathBuf;
+
+use super::limits::Limit;
+use super::reader::Reader;
+use super::reading::{Call, Code, Dir, Executed, Place, Stream};
+use super::run::program;
+use super::shell::Shell;
+use super::value::{Part, Taint, Value};
+use super::wrappers::Inner;
+use super::{outputs, parameter, paths, streams};
+
+impl Reader<'_> {
+    /// Reads what a wrapper runs; its output.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn inner(&mut self, call: &Call, inner: Inner, shell: &mut Shell) -> Result<Stream, Limit> {
+        let outer_place = self.place;
+        let output = match inner {
+            Inner::Argv { argv, env, dir, place, more_operands } => {
+                let argv = self.with_operands(call, argv, more_operands);
+                let same = matches!(call.program.as_deref(), Some("command" | "builtin" | "exec"));
+                let mut child = shell.clone();
+                self.enter(&mut child, dir.as_ref(), place);
+                let mut all_env = call.env.clone();
+                all_env.extend(env);
+                let next = Call {
+                    program: argv.first().and_then(program),
+                    argv,
+                    env: all_env,
+                    dir: self.dir(&child),
+                    via: self.via.clone(),
+                    place: self.place,
+                    more_operands,
+                    redirects: Vec::new(),
+                    ..call.clone()
+                };
+                let output = self.run(next, if same { shell } else { &mut child })?;
+                shell.take_files(&child);
+                output
+            }
+            Inner::Shell { text, args, env, dir, place } => {
+                let mut child = self.shell_of(call, &env, args, shell);
+                self.enter(&mut child, dir.as_ref(), place);
+                let output = self.execute(&by(call), &text, &mut child)?;
+                shell.take_files(&child);
+                output
+            }
+            Inner::ShellInput { args, place } => {
+                let mut child = self.shell_of(call, &[], args, shell);
+                child.stdin = Stream::default();
+                self.enter(&mut child, None, place);
+                let output = self.execute_stream(&by(call), &call.stdin, None, &mut child)?;
+                shell.take_files(&child);
+                output
+            }
+            Inner::ShellFile { path, args } => {
+                let mut positional = vec![path.clone()];
+                positional.extend(args);
+                let mut child = self.shell_of(call, &[], positional, shell);
+                self.execute_file(&by(call), &path, &mut child)?
+            }
+            Inner::Code { language, text } => {
+                if text.taint().any() {
+                    let by = by(call);
+                    self.reading.executed.push(Executed { by, taint: text.taint(), read: false, file: None });
+                }
+                self.reading.code.push(Code { language: language.to_owned(), text, dir: call.dir.clone() });
+                outputs::output(call, self.context)
+            }
+            Inner::CodeInput { language } => {
+                let read = call.stdin.text.is_some();
+                if let Some(text) = call.stdin.text.clone() {
+                    self.reading.code.push(Code { language: language.to_owned(), text, dir: call.dir.clone() });
+                }
+                self.reading.executed.push(Executed { by: by(call), taint: call.stdin.taint, read, file: None });
+                Stream { text: None, taint: call.stdin.taint }
+            }
+        };
+        self.place = outer_place;
+        Ok(output)
+    }
+
+    /// The shell that a program starts: what is exported, and what was put in front of it.
+    fn shell_of(&mut self, call: &Call, env: &[(String, Value)], args: Vec<Value>, shell: &Shell) -> Shell {
+        let mut child = shell.child();
+        child.dirs = vec![call.dir.clone()];
+        for (name, value) in call.env.iter().chain(env) {
+            child.set_scalar(name, value.clone());
+            child.export(name);
+        }
+        let args = if args.is_empty() { vec![Value::from(by(call).as_str())] } else { args };
+        child.positional = Some(std::rc::Rc::new(args));
+        child.stdin = call.stdin.clone();
+        child
+    }
+
+    /// Changes to where a wrapper runs what it runs.
+    fn enter(&mut self, shell: &mut Shell, dir: Option<&Value>, place: Place) {
+        if place == Place::Elsewhere && self.place == Place::Here {
+            shell.dirs = vec![Dir::Known(self.context.home.clone())];
+        }
+        self.place = place;
+        if let Some(dir) = dir {
+            shell.dirs = vec![self.dir_of(dir, shell)];
+        }
+    }
+
+    /// The directory that a value names.
+    pub fn dir_of(&mut self, value: &Value, shell: &Shell) -> Dir {
+        let text = value.if_empty();
+        // Known from the root on: what is unknown in it is taken as empty, like in any path.
+        if value.starts_with("/") || (value.known().is_some() && !text.is_empty()) {
+            return match self.absolute(&Value::from(&*text), shell) {
+                Some(path) => Dir::Known(path),
+                None => Dir::Unknown,
+            };
+        }
+        Dir::Unknown
+    }
+
+    /// The fields with the operands that come from the input, where these are known.
+    fn with_operands(&mut self, call: &Call, mut argv: Vec<Value>, more: bool) -> Vec<Value> {
+        if !more || !matches!(call.program.as_deref(), Some("xargs" | "parallel")) {
+            return argv;
+        }
+        let Some(text) = &call.stdin.text else { return argv };
+        let fields = parameter::split_fields(text, " \t\n\0");
+        let items: Vec<Value> = fields.into_iter().map(|(v, _)| v).filter(|v| !v.parts().is_empty()).collect();
+        let is_hole =
+            |v: &Value| v.parts().iter().any(|p| matches!(p, Part::Unknown(u) if u.written.contains('{')));
+        if argv.iter().any(is_hole) {
+            let mut out = Vec::new();
+            for value in argv {
+                if !is_hole(&value) {
+                    out.push(value);
+                    continue;
+                }
+                for item in &items {
+                    let mut filled = Value::default();
+                    for part in value.parts() {
+                        match part {
+                            Part::Unknown(u) if u.written.contains('{') => filled.append(item),
+                            other => filled.push(other.clone()),
+                        }
+                    }
+                    out.push(filled);
+                }
+            }
+            return out;
+        }
+        argv.extend(items.into_iter().map(|item| match item.known() {
+            Some(text) => Value::from(text.trim_matches(['"', '\''])),
+            None => item,
+        }));
+        argv
+    }
+
+    /// Reads text that a command executes.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn execute(&mut self, by: &str, text: &Value, shell: &mut Shell) -> Result<Stream, Limit> {
+        let stream = Stream { text: Some(text.clone()), taint: text.taint() };
+        self.execute_stream(by, &stream, None, shell)
+    }
+
+    fn execute_stream(
+        &mut self,
+        by: &str,
+        stream: &Stream,
+        file: Option<String>,
+        shell: &mut Shell,
+    ) -> Result<Stream, Limit> {
+        let executed = Executed { by: by.to_owned(), taint: stream.taint, read: stream.text.is_some(), file };
+        if !self.reading.executed.contains(&executed) {
+            self.reading.executed.push(executed);
+        }
+        let Some(text) = &stream.text else { return Ok(Stream { text: None, taint: stream.taint }) };
+        let text = self.text_of(text);
+        self.text(&text, shell)
+    }
+
+    /// Reads a file that a command executes, where the line itself has written it.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn execute_file(&mut self, by: &str, path: &Value, shell: &mut Shell) -> Result<Stream, Limit> {
+        let Some(stream) = self.file(path, shell) else {
+            if path.taint().any() {
+                let taint = path.taint();
+                self.reading.executed.push(Executed { by: by.to_owned(), taint, read: false, file: None });
+            }
+            return Ok(Stream::default());
+        };
+        // A pipe has a name, but it is no file that stays and could be looked at.
+        let is_pipe = path.starts_with("/dev/") || path.starts_with("/proc/");
+        let file = (!is_pipe).then(|| path.to_string());
+        self.execute_stream(by, &stream, file, shell)
+    }
+
+    /// Reads what stands in `$(…)`.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn substitution(&mut self, text: &str, shell: &mut Shell) -> Result<Stream, Limit> {
+        let mut inner = shell.clone();
+        let outer = std::mem::take(&mut self.choice.met);
+        let output = self.text(text, &mut inner)?;
+        self.choice.met = outer;
+        shell.take_files(&inner);
+        Ok(output)
+    }
+
+    /// Reads what stands in `<(…)` or `>(…)`; the file name that the command sees.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn process(&mut self, text: &str, reads: bool, shell: &mut Shell) -> Result<String, Limit> {
+        let output = self.substitution(text, shell)?;
+        self.processes += 1;
+        let path = format!("/dev/fd/process-{}", self.processes);
+        if reads {
+            shell.write_file(PathBuf::from(&path), output);
+        }
+        Ok(path)
+    }
+
+    /// Links and files that a call makes, for what stands behind it in the line.
+    pub fn note_changes(&mut self, call: &Call, shell: &mut Shell) {
+        for file in streams::downloaded_file(call) {
+            if let Some(path) = self.absolute(&file, shell) {
+                let taint = Taint { downloaded: true, decoded: false };
+                shell.write_file(path, Stream { text: None, taint });
+            }
+        }
+        match call.program.as_deref() {
+            Some("tee" | "sponge") => {
+                for operand in call.args().iter().filter(|a| !a.starts_with("-")) {
+                    if let Some(path) = self.absolute(operand, shell) {
+                        shell.write_file(path, call.stdin.clone());
+                    }
+                }
+            }
+            Some("cp" | "mv") => {
+                if let [.., from, to] = call.args()
+                    && let Some(stream) = self.file(from, shell)
+                    && let Some(path) = self.absolute(to, shell)
+                {
+                    shell.write_file(path, stream);
+                }
+            }
+            Some("ln") => {
+                let operands: Vec<&Value> = call.args().iter().filter(|a| !a.starts_with("-")).collect();
+                if let [target, link] = operands.as_slice()
+                    && let Some(path) = self.absolute(link, shell)
+                    && let Some(text) = target.known()
+                {
+                    let base = path.parent().map(PathBuf::from).unwrap_or_default();
+                    let symbolic = call.args().iter().any(|a| a.starts_with("-") && a.if_empty().contains('s'));
+                    let target = if symbolic {
+                        Some(paths::normalised(&base.join(text)))
+                    } else {
+                        self.absolute(target, shell)
+                    };
+                    if let Some(target) = target {
+                        let name = target.file_name().map(|n| path.join(n));
+                        shell.link(path, target.clone());
+                        // Into a directory it gets the target's name.
+                        if let Some(inside) = name {
+                            shell.link(inside, target);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn by(call: &Call) -> String {
+    call.program.clone().unwrap_or_else(|| "a shell".to_owned())
+}

@@ -1,0 +1,333 @@
+//! Reads one command: its fields, what it runs besides itself, where its output goes.
+
+use std::path::PathBuf;
+
+use rable::{Node, NodeKind};
+
+use super::assign::assignment;
+use super::limits::Limit;
+use super::paths;
+use super::reader::{Reader, raw};
+use super::reading::{Call, Dir, Executed, Redirect, Stream};
+use super::shell::Shell;
+use super::value::{Part, Value};
+use super::world::Context;
+use super::wrappers::{self, Inner};
+use super::{git, outputs};
+
+/// What a command's redirections are.
+#[derive(Default)]
+pub struct Opened {
+    /// Those to and from files.
+    pub redirects: Vec<Redirect>,
+    /// What they put on the standard input.
+    pub stdin: Option<Stream>,
+}
+
+/// Programs whose names a pattern in the command's word is held against.
+const SOUGHT: [&str; 24] = [
+    "rm", "dd", "git", "sudo", "su", "doas", "sh", "bash", "dash", "zsh", "chmod", "shred", "find", "xargs",
+    "mkfs", "mke2fs", "wipefs", "tee", "cp", "mv", "ln", "crontab", "truncate", "env",
+];
+
+impl Reader<'_> {
+    /// Reads a simple command in the way that [`Reader::choice`] says.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn command(
+        &mut self,
+        assignments: &[Node],
+        words: &[Node],
+        redirects: &[Node],
+        shell: &mut Shell,
+    ) -> Result<Stream, Limit> {
+        if let Some(first) = words.first() {
+            self.alias(&raw(first), words, shell)?;
+        }
+        let mut argv = Vec::new();
+        for word in words {
+            let raw = raw(word);
+            // `declare x=(a b)`, `export x=~/y`: an argument that is an assignment is not split.
+            let assigns = argv.first().is_some_and(is_declaration) && assignment(&raw).is_some();
+            if assigns {
+                self.assign(&raw, shell)?;
+                argv.push(Value::from(raw.as_str()));
+            } else {
+                argv.append(&mut self.fields(&raw, shell)?);
+            }
+        }
+        let opened = self.redirects(redirects, shell)?;
+        if argv.is_empty() {
+            for node in assignments {
+                self.assign(&raw(node), shell)?;
+            }
+            if !opened.redirects.is_empty() {
+                let call = self.call(argv, Vec::new(), &opened, shell);
+                self.emit(call);
+            }
+            let output = Stream::default();
+            return Ok(match opened.stdin {
+                // `$(<file)` prints the file.
+                Some(stdin) if assignments.is_empty() => stdin,
+                _ => self.write(output, &opened.redirects, shell),
+            });
+        }
+        let mut env = Vec::new();
+        for node in assignments {
+            let raw = raw(node);
+            if let Some((name, _, value)) = assignment(&raw) {
+                env.push((name.to_owned(), self.value(value, shell)?));
+            }
+        }
+        let call = self.call(argv, env, &opened, shell);
+        let output = self.run(call, shell)?;
+        Ok(self.write(output, &opened.redirects, shell))
+    }
+
+    fn alias(&mut self, first: &str, words: &[Node], shell: &mut Shell) -> Result<(), Limit> {
+        let Some(text) = shell.alias(first).map(str::to_owned) else { return Ok(()) };
+        if self.calling.iter().any(|name| name == first) {
+            return Ok(());
+        }
+        let rest: Vec<String> = words.iter().skip(1).map(raw).collect();
+        self.calling.push(first.to_owned());
+        self.text(&format!("{text} {}", rest.join(" ")), &mut shell.clone())?;
+        self.calling.pop();
+        Ok(())
+    }
+
+    /// What the redirections open.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn redirects(&mut self, nodes: &[Node], shell: &mut Shell) -> Result<Opened, Limit> {
+        let mut opened = Opened::default();
+        for node in nodes {
+            let (fd, stream) = match &node.kind {
+                NodeKind::HereDoc { content, quoted, fd, .. } => {
+                    let text =
+                        if *quoted { Value::from(content.as_str()) } else { self.document(content, shell)? };
+                    let taint = text.taint();
+                    (*fd, Stream { text: Some(text), taint })
+                }
+                NodeKind::Redirect { op, target, fd, .. } if op == "<<<" => {
+                    let mut text = self.value(&raw(target), shell)?;
+                    text.push_text("\n");
+                    let taint = text.taint();
+                    (*fd, Stream { text: Some(text), taint })
+                }
+                NodeKind::Redirect { op, target, fd, .. } => {
+                    let target = self.value(&raw(target), shell)?;
+                    let redirect = Redirect { operator: op.clone(), target };
+                    let stream = if op == "<" || op == "<>" {
+                        self.file(&redirect.target, shell).unwrap_or_default()
+                    } else {
+                        Stream::default()
+                    };
+                    opened.redirects.push(redirect);
+                    if op != "<" && op != "<>" {
+                        continue;
+                    }
+                    (*fd, stream)
+                }
+                _ => continue,
+            };
+            match fd {
+                -1 | 0 => opened.stdin = Some(stream),
+                n => shell.write_file(PathBuf::from(format!("/dev/fd/{n}")), stream),
+            }
+        }
+        Ok(opened)
+    }
+
+    /// What the line itself has put into a file.
+    pub fn file(&mut self, path: &Value, shell: &Shell) -> Option<Stream> {
+        let path = self.absolute(path, shell)?;
+        match path.to_str()? {
+            "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" => Some(shell.stdin.clone()),
+            _ => shell.file(&path).cloned(),
+        }
+    }
+
+    /// A known path, absolute and without `.` and `..`.
+    pub fn absolute(&mut self, path: &Value, shell: &Shell) -> Option<PathBuf> {
+        let text = path.known()?;
+        match self.dir(shell) {
+            Dir::Known(dir) => Some(paths::normalised(&dir.join(text))),
+            Dir::Unknown if text.starts_with('/') => Some(paths::normalised(std::path::Path::new(text))),
+            Dir::Unknown => None,
+        }
+    }
+
+    fn call(&mut self, argv: Vec<Value>, env: Vec<(String, Value)>, opened: &Opened, shell: &Shell) -> Call {
+        Call {
+            program: argv.first().and_then(program),
+            argv,
+            env,
+            dir: self.dir(shell),
+            stdin: opened.stdin.clone().unwrap_or_else(|| shell.stdin.clone()),
+            redirects: opened.redirects.clone(),
+            via: self.via.clone(),
+            place: self.place,
+            more_operands: false,
+            links: shell.links().to_vec(),
+        }
+    }
+
+    fn emit(&mut self, call: Call) {
+        let recent = self.reading.calls.iter().rev().take(64);
+        if recent.into_iter().all(|known| *known != call) {
+            self.reading.calls.push(call);
+        }
+    }
+
+    /// Reads a call and what it runs; its output.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn run(&mut self, call: Call, shell: &mut Shell) -> Result<Stream, Limit> {
+        self.budget.step()?;
+        let word = call.argv.first().and_then(|w| w.known()).map(str::to_owned);
+        if let Some(word) = &word
+            && !call.is_via("command")
+            && !call.is_via("builtin")
+            && let Some(output) = self.function(word, call.argv.clone(), shell)?
+        {
+            return Ok(output);
+        }
+        self.emit(call.clone());
+        if let Some(word) = &word
+            && let Some(output) = self.builtin(word, &call, shell)?
+        {
+            return Ok(output);
+        }
+        self.guessed(&call, shell)?;
+        self.fetched_program(&call, shell);
+        let mut inner_output: Option<Stream> = None;
+        self.budget.deeper()?;
+        let via = self.via.len();
+        self.via.extend(call.program.clone());
+        for inner in wrappers::inner(&call).into_iter().chain(aliased(&call, self.context)) {
+            let output = self.inner(&call, inner, shell)?;
+            inner_output = Some(match inner_output {
+                Some(known) if known != output => Stream { text: None, taint: known.taint.and(output.taint) },
+                _ => output,
+            });
+        }
+        for tail in wrappers::transparent_tail(&call) {
+            let inner =
+                Inner::Argv { argv: tail, env: Vec::new(), dir: None, place: call.place, more_operands: false };
+            self.inner(&call, inner, shell)?;
+        }
+        self.via.truncate(via);
+        self.budget.leave();
+        self.note_changes(&call, shell);
+        Ok(match inner_output {
+            Some(output) => output,
+            None => outputs::output(&call, self.context),
+        })
+    }
+
+    /// A command's word with a pattern in it, or known in part: each program that it could be.
+    fn guessed(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
+        let Some(word) = call.argv.first().filter(|w| w.known().is_none() && !w.parts().is_empty()) else {
+            return Ok(());
+        };
+        let says_something = word.parts().iter().any(|p| !matches!(p, Part::Unknown(_)));
+        if !says_something || call.is_via("?") {
+            return Ok(());
+        }
+        for name in SOUGHT {
+            let full = ["", "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
+            if full.iter().any(|dir| word.could_be(&format!("{dir}{name}")))
+                && call.program.as_deref() != Some(name)
+            {
+                let mut guess = call.clone();
+                guess.argv = std::iter::once(Value::from(name)).chain(call.args().iter().cloned()).collect();
+                guess.program = Some(name.to_owned());
+                guess.via.push("?".to_owned());
+                self.run(guess, &mut shell.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A program that the line itself has fetched or decoded into a file.
+    fn fetched_program(&mut self, call: &Call, shell: &Shell) {
+        let Some(word) = call.argv.first().filter(|w| w.known().is_some_and(|t| t.contains('/'))) else { return };
+        let Some(stream) = self.file(word, shell) else { return };
+        if stream.taint.any() {
+            self.reading.executed.push(Executed {
+                by: word.to_string(),
+                taint: stream.taint,
+                read: false,
+                file: Some(word.to_string()),
+            });
+        }
+    }
+
+    /// Where a command's output goes: into its files, or on.
+    pub fn write(&mut self, output: Stream, redirects: &[Redirect], shell: &mut Shell) -> Stream {
+        let files: Vec<&Redirect> = redirects.iter().filter(|r| r.writes()).collect();
+        if files.is_empty() {
+            return output;
+        }
+        for redirect in files {
+            if let Some(path) = self.absolute(&redirect.target, shell) {
+                let stream = match shell.file(&path) {
+                    Some(before) if redirect.operator.contains(">>") => Stream {
+                        text: match (before.text.clone(), &output.text) {
+                            (Some(mut a), Some(b)) => {
+                                a.append(b);
+                                Some(a)
+                            }
+                            _ => None,
+                        },
+                        taint: before.taint.and(output.taint),
+                    },
+                    _ => output.clone(),
+                };
+                shell.write_file(path, stream);
+            }
+        }
+        // `2>file` leaves the output where it was; telling them apart gains nothing.
+        Stream { text: None, ..output }
+    }
+}
+
+/// What an alias of git's configuration runs.
+fn aliased(call: &Call, context: &Context<'_>) -> Option<Inner> {
+    if call.program.as_deref() != Some("git") {
+        return None;
+    }
+    Some(match git::alias(call, context)? {
+        git::Alias::Git { argv } => {
+            Inner::Argv { argv, env: Vec::new(), dir: None, place: call.place, more_operands: false }
+        }
+        git::Alias::Shell { text, args, dir } => Inner::Shell {
+            text: Value::from(text.as_str()),
+            args,
+            env: Vec::new(),
+            dir: dir.map(|dir| Value::from(&*dir.to_string_lossy())),
+            place: call.place,
+        },
+    })
+}
+
+/// The last component of a program's word.
+#[must_use]
+pub fn program(word: &Value) -> Option<String> {
+    let text = match word.parts() {
+        [Part::Text(text)] => text,
+        // The directory is unknown, the name is not.
+        [.., Part::Text(text)] if text.contains('/') => text,
+        _ => return None,
+    };
+    let name = text.trim_end_matches('/').rsplit('/').next()?;
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn is_declaration(word: &Value) -> bool {
+    matches!(word.known(), Some("declare" | "typeset" | "local" | "export" | "readonly"))
+}
