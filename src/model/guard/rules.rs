@@ -4,6 +4,7 @@
 //! The rules about paths judge single changes; [`on_paths`] finds these and hands them round.
 
 pub mod bomb;
+pub mod code;
 pub mod cron;
 pub mod deletion;
 pub mod devices;
@@ -44,6 +45,7 @@ type Judge = fn(&Reading, &Context<'_>, &mut Vec<Finding>);
 
 static JUDGES: &[Judge] = &[
     on_paths::judge,
+    code::judge,
     git::judge,
     sudo::judge,
     network::judge,

@@ -112,7 +112,7 @@ fn is_input(file: &Value) -> bool {
 }
 
 /// Programs that run text of a language of their own.
-fn is_interpreter(program: &str) -> bool {
+pub(super) fn is_interpreter(program: &str) -> bool {
     const NAMES: &[&str] =
         &["python", "pypy", "perl", "ruby", "node", "nodejs", "deno", "bun", "php", "lua", "tclsh"];
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');

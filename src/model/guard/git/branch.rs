@@ -50,6 +50,8 @@ enum Move {
 /// What is checked out where this call runs, given the calls of the line before it, in order.
 #[must_use]
 pub fn head_before(this: &Command, before: &[Call], context: &Context<'_>) -> Head {
+    let exported = this.git_dir.clone().or_else(|| exported_git_dir(before));
+    let this = &Command { git_dir: exported, ..this.clone() };
     let repository = repository::find(this, context);
     let mut head = repository.as_ref().map_or(Head::Unreadable, |r| r.head(context.world));
     for call in before {
@@ -68,6 +70,13 @@ pub fn head_before(this: &Command, before: &[Call], context: &Context<'_>) -> He
         }
     }
     head
+}
+
+/// `export GIT_DIR=…` earlier in the line.
+fn exported_git_dir(before: &[Call]) -> Option<Value> {
+    let exports = before.iter().filter(|c| matches!(c.program.as_deref(), Some("export" | "declare" | "typeset")));
+    let mut assignments = exports.flat_map(|call| call.args().iter().filter_map(|word| word.split_once('=')));
+    assignments.rfind(|(name, _)| *name == "GIT_DIR").map(|(_, value)| value)
 }
 
 fn is_pull_request_checkout(call: &Call) -> bool {

@@ -7,7 +7,7 @@ mod reset;
 use crate::model::guard::git::{self, Command};
 use crate::model::guard::policy::Effect;
 use crate::model::guard::policy::Policy;
-use crate::model::guard::reading::Reading;
+use crate::model::guard::reading::{Call, Reading};
 use crate::model::guard::value::Value;
 use crate::model::guard::verdict::{Finding, Rule};
 use crate::model::guard::world::Context;
@@ -49,7 +49,7 @@ pub static RULES: &[Rule] = &[
 /// Holds a reading against them.
 pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (i, call) in reading.calls.iter().enumerate() {
-        let Some(command) = git::command(call) else { continue };
+        let Some(command) = git::command(call).or_else(|| unknown_program(call)) else { continue };
         let before = reading.calls.get(..i).unwrap_or_default();
         match command.subcommand.known() {
             Some("push" | "send-pack" | "http-push") => push::judge(&command, context.policy, findings),
@@ -57,6 +57,16 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
             _ => out_of_sight(&command, findings),
         }
     }
+}
+
+/// `$GIT push --force`: a program that nobody knows, with a subcommand of git behind it.
+fn unknown_program(call: &Call) -> Option<Command> {
+    let first = call.argv.first().filter(|first| call.program.is_none() && first.could_be("git"))?;
+    if !first.has_unknown() {
+        return None;
+    }
+    let call = Call { program: Some("git".to_owned()), ..call.clone() };
+    git::command(&call).filter(|command| command.is("push") || command.is("send-pack") || command.is("reset"))
 }
 
 /// A subcommand that may be an alias of something forced, as nobody can look it up.

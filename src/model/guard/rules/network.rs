@@ -4,8 +4,9 @@
 //! through a file is a warning, packed or not: that is how much of the world's software is installed.
 
 use crate::model::guard::policy::Effect;
-use crate::model::guard::reading::Reading;
-use crate::model::guard::value::Taint;
+use crate::model::guard::reading::{Call, Reading};
+use crate::model::guard::streams;
+use crate::model::guard::value::{Taint, Value};
 use crate::model::guard::verdict::{Finding, Rule};
 use crate::model::guard::world::Context;
 
@@ -86,11 +87,14 @@ pub static RULES: &[Rule] = &[
             "printf '\\154\\163' | sh",
             "base64 -d f | python3",
             "base64 -d f > g; sh g",
+            "$(echo bHMK | base64 -d)",
+            "X=$(base64 -d f); $X -l",
         ],
         passes: &[
             "echo bHMK | base64 -d",
             "base64 -d f > g",
             "base64 -d f | less",
+            "X=$(base64 -d f); echo $X",
             "base64 -d f | jq .",
             "base64 f | sh -n",
             "gunzip f.gz",
@@ -150,9 +154,41 @@ pub fn judge(reading: &Reading, _context: &Context<'_>, findings: &mut Vec<Findi
     for code in &reading.code {
         judge_text(&code.language, code.text.taint(), None, findings);
     }
+    for (i, call) in reading.calls.iter().enumerate() {
+        // A program by a name that has been fetched or decoded: `$(base64 -d f)`.
+        if let Some(word) = call.argv.first().filter(|word| word.taint().any()) {
+            judge_text("the shell", word.taint(), None, findings);
+        }
+        let Some((program, script)) = script(call) else { continue };
+        let before = reading.calls.get(..i).unwrap_or_default();
+        if before.iter().flat_map(fetched).any(|file| plain(&file) == plain(script)) {
+            let downloaded = Taint { downloaded: true, decoded: false };
+            judge_text(program, downloaded, Some(plain(script)), findings);
+        }
+    }
 }
 
-fn judge_text(by: &str, taint: Taint, file: Option<&str>, findings: &mut Vec<Finding>) {
+/// The script that an interpreter of another language is told to run; the reader sees to those of a shell.
+fn script(call: &Call) -> Option<(&str, &str)> {
+    let program = call.program.as_deref().filter(|p| streams::is_interpreter(p))?;
+    let first = call.args().first()?.known()?;
+    (!first.starts_with('-')).then_some((program, first))
+}
+
+/// The files that a call fetches, by their names.
+fn fetched(call: &Call) -> Vec<String> {
+    let mut files = streams::downloaded_file(call);
+    if streams::downloads(call) {
+        files.extend(call.redirects.iter().filter(|r| r.writes()).map(|r| r.target.clone()));
+    }
+    files.iter().filter_map(Value::known).map(str::to_owned).collect()
+}
+
+fn plain(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
+}
+
+pub(super) fn judge_text(by: &str, taint: Taint, file: Option<&str>, findings: &mut Vec<Finding>) {
     let mut find = |rule, reading| findings.push(Finding { rule, reading });
     match file {
         Some(file) if taint.downloaded => {
@@ -173,7 +209,6 @@ fn judge_text(by: &str, taint: Taint, file: Option<&str>, findings: &mut Vec<Fin
 mod tests {
     use super::*;
     use crate::model::guard::reading::{Code, Dir, Executed};
-    use crate::model::guard::value::Value;
     use crate::model::guard::world::made_up::MadeUp;
 
     const DOWNLOADED: Taint = Taint { downloaded: true, decoded: false };

@@ -245,7 +245,7 @@ fn cluster(program: &str, args: &[Value]) -> Option<&'static str> {
             .any(|o| o.name == "destroy" && o.value().is_none_or(|v| !matches!(v.known(), Some("false" | "0"))));
         (words, dry, destroys)
     };
-    let first = |words: &[String]| words.first().map(|w| w.to_owned()).unwrap_or_default();
+    let first = |words: &[String]| words.first().cloned().unwrap_or_default();
     match program {
         "kubectl" | "oc" | "kubecolor" => {
             let (words, dry, _) = words(&KUBECTL);

@@ -27,6 +27,9 @@ pub(super) const FORCED: &[&str] = &[
     "git send-pack x.test:r.git +topic",
     "git push -$FLAGS origin topic",
     "cd /home/u/other && git push --force",
+    "$GIT push --force origin topic",
+    "\"$(command -v git)\" push -f",
+    "\"$BIN\"/git push -f",
     "git commit -m 'x' && git push -f",
     "g\"it\" pu'sh' --fo\"rce\"",
 ];
@@ -59,6 +62,8 @@ pub(super) const NOT_FORCED: &[&str] = &[
     "git subtree push --prefix lib origin lib",
     "echo git push --force",
     "git config alias.pf",
+    "$TOOL push origin topic",
+    "$DOCKER login --force",
     "git lfs fetch --force",
 ];
 
@@ -122,6 +127,7 @@ pub(super) const RESET: &[&str] = &[
     "git -C /home/u/onmain reset -q --hard HEAD~1",
     "git -C /home/u/onmain reset HEAD~1 --hard",
     "git -C /home/u/onmain reset --soft --hard HEAD~1",
+    "export GIT_DIR=../onmain/.git; git reset --hard HEAD~1",
     "git checkout main && git reset --hard HEAD~1",
     "git switch main && git reset --hard origin/main",
     "git switch master; git pull; git reset --hard HEAD~1",
