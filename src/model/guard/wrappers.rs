@@ -221,11 +221,12 @@ fn assignments(words: &[Value]) -> (Vec<(String, Value)>, &[Value]) {
     let mut rest = words;
     while let Some((first, behind)) = rest.split_first() {
         match first.split_once('=') {
-            Some((name, value)) if !name.is_empty() && !name.starts_with('-') => env.push((name.to_owned(), value)),
+            Some((name, value)) if !name.is_empty() && !name.starts_with('-') => {
+                env.push((name.to_owned(), value))
+            }
             _ => break,
         }
         rest = behind;
     }
     (env, rest)
 }
-

@@ -418,7 +418,8 @@ fn fd(call: &Call) -> Vec<Inner> {
     let parsed = options::read(&FD, args);
     let Some(exec) = parsed.options.iter().find(|o| o.name == "x" || o.name == "X") else { return Vec::new() };
     let before = options::read(&FD, args.get(..exec.at).unwrap_or_default());
-    let mut roots: Vec<Value> = before.operands.iter().skip(1).chain(before.values("search-path")).cloned().collect();
+    let mut roots: Vec<Value> =
+        before.operands.iter().skip(1).chain(before.values("search-path")).cloned().collect();
     if roots.is_empty() {
         roots.push(Value::from("."));
     }

@@ -87,14 +87,13 @@ struct Verb {
 static VERBS: &[Verb] = &[
     Verb {
         names: &["rebase"],
-        grammar: Grammar::mix("ikmnqvfr", &["x,exec=", "onto=", "s,strategy=", "X,strategy-option=", "C=", "S?", "whitespace="]),
+        grammar: Grammar::mix(
+            "ikmnqvfr",
+            &["x,exec=", "onto=", "s,strategy=", "X,strategy-option=", "C=", "S?", "whitespace="],
+        ),
         texts: &["x"],
     },
-    Verb {
-        names: &["difftool"],
-        grammar: Grammar::mix("gdy", &["x,extcmd=", "t,tool="]),
-        texts: &["x"],
-    },
+    Verb { names: &["difftool"], grammar: Grammar::mix("gdy", &["x,extcmd=", "t,tool="]), texts: &["x"] },
     Verb {
         names: &["filter-branch"],
         grammar: Grammar::mix(
@@ -116,16 +115,41 @@ static VERBS: &[Verb] = &[
             ],
         )
         .with_one_dash(),
-        texts: &["setup", "env-filter", "tree-filter", "index-filter", "parent-filter", "msg-filter", "commit-filter", "tag-name-filter"],
+        texts: &[
+            "setup",
+            "env-filter",
+            "tree-filter",
+            "index-filter",
+            "parent-filter",
+            "msg-filter",
+            "commit-filter",
+            "tag-name-filter",
+        ],
     },
     Verb {
         names: &["grep"],
-        grammar: Grammar::mix("aiIwvhHEGPFnlLzopcWq", &["O,open-files-in-pager?", "e=", "f=", "A=", "B=", "C=", "m=", "or", "only-matching"]),
+        grammar: Grammar::mix(
+            "aiIwvhHEGPFnlLzopcWq",
+            &["O,open-files-in-pager?", "e=", "f=", "A=", "B=", "C=", "m=", "or", "only-matching"],
+        ),
         texts: &["O"],
     },
     Verb {
         names: &["clone"],
-        grammar: Grammar::mix("lsqvn", &["u,upload-pack=", "c,config=", "b,branch=", "o,origin=", "j,jobs=", "depth=", "template=", "reference=", "filter="]),
+        grammar: Grammar::mix(
+            "lsqvn",
+            &[
+                "u,upload-pack=",
+                "c,config=",
+                "b,branch=",
+                "o,origin=",
+                "j,jobs=",
+                "depth=",
+                "template=",
+                "reference=",
+                "filter=",
+            ],
+        ),
         texts: &["u"],
     },
     Verb {
@@ -138,10 +162,15 @@ static VERBS: &[Verb] = &[
         grammar: Grammar::mix("dfnquv46", &["receive-pack,exec=", "repo=", "o,push-option="]),
         texts: &["receive-pack"],
     },
-    Verb { names: &["archive"], grammar: Grammar::mix("lv0123456789", &["exec=", "remote=", "o,output=", "format=", "prefix="]), texts: &["exec"] },
+    Verb {
+        names: &["archive"],
+        grammar: Grammar::mix("lv0123456789", &["exec=", "remote=", "o,output=", "format=", "prefix="]),
+        texts: &["exec"],
+    },
     Verb {
         names: &["send-email"],
-        grammar: Grammar::mix("", &["sendmail-cmd=", "to-cmd=", "cc-cmd=", "header-cmd=", "to=", "cc=", "from="]).with_one_dash(),
+        grammar: Grammar::mix("", &["sendmail-cmd=", "to-cmd=", "cc-cmd=", "header-cmd=", "to=", "cc=", "from="])
+            .with_one_dash(),
         texts: &["sendmail-cmd", "to-cmd", "cc-cmd", "header-cmd"],
     },
     Verb { names: &["shell"], grammar: Grammar::stop("", &["c="]), texts: &["c"] },
@@ -227,7 +256,21 @@ fn aliased<'a>(settings: impl Iterator<Item = &'a Value>, verb: &str, rest: &[Va
 
 const CONFIG: Grammar = Grammar::mix(
     "lez",
-    &["f,file=", "blob=", "t,type=", "default=", "value=", "comment=", "url=", "add", "get", "unset", "unset-all", "get-all", "get-regexp"],
+    &[
+        "f,file=",
+        "blob=",
+        "t,type=",
+        "default=",
+        "value=",
+        "comment=",
+        "url=",
+        "add",
+        "get",
+        "unset",
+        "unset-all",
+        "get-all",
+        "get-regexp",
+    ],
 );
 
 fn subcommand(verb: &str, rest: &[Value], found: &mut Vec<Inner>) {
@@ -249,7 +292,8 @@ fn subcommand(verb: &str, rest: &[Value], found: &mut Vec<Inner>) {
             if let [verb, command @ ..] = rest
                 && verb.known() == Some("run")
             {
-                let command: Vec<Value> = command.iter().skip_while(|w| w.known() == Some("--")).cloned().collect();
+                let command: Vec<Value> =
+                    command.iter().skip_while(|w| w.known() == Some("--")).cloned().collect();
                 if !command.is_empty() {
                     found.push(Inner::argv(command));
                 }

@@ -55,7 +55,18 @@ impl Interpreter {
 
 static INTERPRETERS: &[Interpreter] = &[
     row(
-        &["python", "python2", "python3", "pypy", "pypy3", "ipython", "ipython3", "micropython", "jython", "bpython"],
+        &[
+            "python",
+            "python2",
+            "python3",
+            "pypy",
+            "pypy3",
+            "ipython",
+            "ipython3",
+            "micropython",
+            "jython",
+            "bpython",
+        ],
         "python",
         Grammar::stop("bBdEhiIOqsSuvVxPRtW:X:Q:", &["c=", "m=", "check-hash-based-pycs=", "help", "version"]),
         &["c"],
@@ -205,8 +216,14 @@ static INTERPRETERS: &[Interpreter] = &[
     )
     .files(&["f"])
     .unless(&["sandbox", "version", "help"]),
-    row(&["Rscript", "littler"], "R", Grammar::stop("v", &["e=", "verbose", "version"]).with_one_dash(), &["e"], Bare::File)
-        .unless(&["version"]),
+    row(
+        &["Rscript", "littler"],
+        "R",
+        Grammar::stop("v", &["e=", "verbose", "version"]).with_one_dash(),
+        &["e"],
+        Bare::File,
+    )
+    .unless(&["version"]),
     row(
         &["R"],
         "R",
@@ -221,22 +238,75 @@ static INTERPRETERS: &[Interpreter] = &[
         "julia",
         Grammar::stop(
             "qivh",
-            &["e,eval=", "E,print=", "L,load=", "J,sysimage=", "t,threads=", "p,procs=", "C,cpu-target=", "O?", "g?", "H="],
+            &[
+                "e,eval=",
+                "E,print=",
+                "L,load=",
+                "J,sysimage=",
+                "t,threads=",
+                "p,procs=",
+                "C,cpu-target=",
+                "O?",
+                "g?",
+                "H=",
+            ],
         ),
         &["e", "E"],
         Bare::File,
     )
     .unless(&["v", "h"]),
     row(&["osascript"], "osascript", Grammar::stop("i", &["e=", "l=", "s="]), &["e"], Bare::File),
-    row(&["tclsh", "wish", "jimsh", "expect"], "tcl", Grammar::stop("dinNv", &["c=", "e=", "f=", "D=", "encoding="]), &["c", "e"], Bare::File)
-        .files(&["f"]),
+    row(
+        &["tclsh", "wish", "jimsh", "expect"],
+        "tcl",
+        Grammar::stop("dinNv", &["c=", "e=", "f=", "D=", "encoding="]),
+        &["c", "e"],
+        Bare::File,
+    )
+    .files(&["f"]),
     row(&["ghc", "runghc", "runhaskell", "stack-ghc"], "haskell", Grammar::stop("", &["e="]), &["e"], Bare::Data),
-    row(&["elixir", "iex"], "elixir", Grammar::stop("", &["e,eval=", "rpc-eval==", "r=", "S=", "pr=", "pa="]), &["e"], Bare::File),
-    row(&["erl"], "erlang", Grammar::mix("", &["eval=", "noshell", "s=", "run="]).with_one_dash(), &["eval"], Bare::Data),
-    row(&["scala", "kotlin", "groovy", "clojure", "clj", "bb", "guile", "sbcl", "racket", "gosh", "chibi-scheme", "jshell"], "lisp",
-        Grammar::stop("", &["e,eval,execute=", "c=", "l,load=", "i=", "cp="]), &["e", "c"], Bare::File),
+    row(
+        &["elixir", "iex"],
+        "elixir",
+        Grammar::stop("", &["e,eval=", "rpc-eval==", "r=", "S=", "pr=", "pa="]),
+        &["e"],
+        Bare::File,
+    ),
+    row(
+        &["erl"],
+        "erlang",
+        Grammar::mix("", &["eval=", "noshell", "s=", "run="]).with_one_dash(),
+        &["eval"],
+        Bare::Data,
+    ),
+    row(
+        &[
+            "scala",
+            "kotlin",
+            "groovy",
+            "clojure",
+            "clj",
+            "bb",
+            "guile",
+            "sbcl",
+            "racket",
+            "gosh",
+            "chibi-scheme",
+            "jshell",
+        ],
+        "lisp",
+        Grammar::stop("", &["e,eval,execute=", "c=", "l,load=", "i=", "cp="]),
+        &["e", "c"],
+        Bare::File,
+    ),
     row(&["gnuplot"], "gnuplot", Grammar::stop("p", &["e=", "c="]), &["e"], Bare::File),
-    row(&["sqlite3", "sqlite"], "sql", Grammar::mix("", &["cmd=", "init=", "separator=", "nullvalue=", "newline="]).with_one_dash(), &[], Bare::Data),
+    row(
+        &["sqlite3", "sqlite"],
+        "sql",
+        Grammar::mix("", &["cmd=", "init=", "separator=", "nullvalue=", "newline="]).with_one_dash(),
+        &[],
+        Bare::Data,
+    ),
     row(
         &["make", "gmake", "gnumake", "bmake", "remake"],
         "make",
@@ -278,7 +348,24 @@ static INTERPRETERS: &[Interpreter] = &[
     .files(&["f"])
     .unless(&["version", "help"]),
     row(
-        &["vim", "vi", "nvim", "gvim", "view", "rvim", "rview", "vimdiff", "ex", "exim", "evim", "vim.basic", "vim.tiny", "vim.nox", "elvis", "nvi"],
+        &[
+            "vim",
+            "vi",
+            "nvim",
+            "gvim",
+            "view",
+            "rvim",
+            "rview",
+            "vimdiff",
+            "ex",
+            "exim",
+            "evim",
+            "vim.basic",
+            "vim.tiny",
+            "vim.nox",
+            "elvis",
+            "nvi",
+        ],
         "vim",
         Grammar::mix(
             "AbCdDefEghHlLmMnNoOpqRsvVxXyZ",
@@ -349,7 +436,10 @@ static INTERPRETERS: &[Interpreter] = &[
     row(
         &["emacsclient"],
         "emacs",
-        Grammar::mix("cnqtu", &["e,eval", "a,alternate-editor=", "s,socket-name=", "f,server-file=", "d,display=", "F=", "T="]),
+        Grammar::mix(
+            "cnqtu",
+            &["e,eval", "a,alternate-editor=", "s,socket-name=", "f,server-file=", "d,display=", "F=", "T="],
+        ),
         &[],
         Bare::Data,
     ),
@@ -430,7 +520,8 @@ fn more(row: &Interpreter, program: &str, call: &Call, parsed: &Parsed, found: &
         ),
         // `make 'X=$(shell …)'`, `make SHELL=…`
         "make" => {
-            let runs = |word: &&Value| word.split_once('=').is_some_and(|(_, value)| value.if_empty().contains('$'));
+            let runs =
+                |word: &&Value| word.split_once('=').is_some_and(|(_, value)| value.if_empty().contains('$'));
             found.extend(parsed.operands.iter().filter(runs).map(code));
             let flags = call.env.iter().filter(|(name, _)| matches!(name.as_str(), "MAKEFLAGS" | "GNUMAKEFLAGS"));
             found.extend(flags.map(|(_, value)| code(value)));
@@ -441,7 +532,13 @@ fn more(row: &Interpreter, program: &str, call: &Call, parsed: &Parsed, found: &
             if program == "ex" || parsed.has("e") || parsed.has("E") {
                 found.push(Inner::CodeInput { language });
             }
-            found.extend(parsed.values("S").chain(parsed.values("u")).filter(|f| is_stdin(f)).map(|_| Inner::CodeInput { language }));
+            found.extend(
+                parsed
+                    .values("S")
+                    .chain(parsed.values("u"))
+                    .filter(|f| is_stdin(f))
+                    .map(|_| Inner::CodeInput { language }),
+            );
         }
         "emacs" => {
             let files = parsed.values("l").chain(parsed.values("script")).chain(parsed.values("x"));
@@ -482,9 +579,10 @@ fn dot_commands(text: &Value) -> Vec<Inner> {
         let line = super::words::behind(line, known.get(..indent)?)?;
         let (verb, text) = line.split_once(' ')?;
         // Any beginning of the word is enough for it.
-        let runs = verb.len() > 2 && ["shell", "system"].iter().any(|name| {
-            verb.strip_prefix('.').is_some_and(|verb| name.starts_with(verb))
-        });
+        let runs = verb.len() > 2
+            && ["shell", "system"]
+                .iter()
+                .any(|name| verb.strip_prefix('.').is_some_and(|verb| name.starts_with(verb)));
         runs.then(|| Inner::shell(text))
     };
     lines.iter().filter_map(command).collect()
@@ -492,7 +590,8 @@ fn dot_commands(text: &Value) -> Vec<Inner> {
 
 /// `deno eval TEXT`, `deno run -`
 fn deno(words: &[Value]) -> Vec<Inner> {
-    let grammar = Grammar::stop("AqrpT", &["c,config=", "L,log-level=", "import-map=", "ext=", "cert=", "lock?", "e,eval="]);
+    let grammar =
+        Grammar::stop("AqrpT", &["c,config=", "L,log-level=", "import-map=", "ext=", "cert=", "lock?", "e,eval="]);
     let parsed = options::read(&grammar, words);
     let Some((verb, _)) = parsed.operands.split_first() else {
         return vec![Inner::CodeInput { language: "node" }];
@@ -506,4 +605,3 @@ fn deno(words: &[Value]) -> Vec<Inner> {
         _ => Vec::new(),
     }
 }
-

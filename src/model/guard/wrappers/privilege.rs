@@ -68,8 +68,6 @@ const SU: Grammar = Grammar::mix(
 /// `runuser -u USER cmd`: not permuted.
 const RUNUSER: Grammar = Grammar { operands: options::Operands::Stop, ..SU };
 
-const SG: Grammar = Grammar::stop("l", &["c="]);
-
 /// systemd-run and run0, which is a face of it.
 const SYSTEMD_RUN: Grammar = Grammar::stop(
     "tPqGrdi",
@@ -239,7 +237,8 @@ fn systemd_run(words: &[Value], shell_if_none: bool) -> Vec<Inner> {
     let parsed = options::read(&SYSTEMD_RUN, words);
     let elsewhere = parsed.has("H") || parsed.has("M") || parsed.has("C");
     let place = if elsewhere { Place::Elsewhere } else { Place::Here };
-    let env: Vec<(String, Value)> = parsed.values("E").flat_map(|v| assignments(std::slice::from_ref(v)).0).collect();
+    let env: Vec<(String, Value)> =
+        parsed.values("E").flat_map(|v| assignments(std::slice::from_ref(v)).0).collect();
     let mut found = Vec::new();
     for property in parsed.values("p") {
         if let Some((name, command)) = property.split_once('=')

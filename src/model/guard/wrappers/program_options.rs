@@ -63,7 +63,17 @@ static ROWS: &[Row] = &[
         names: &["rsync"],
         grammar: Grammar::mix(
             "avzrlptgoDHAXSWnuchqbCxkKLOJRPImsyEi80146U",
-            &["e,rsh=", "f,filter=", "B,block-size=", "T,temp-dir=", "M,remote-option=", "rsync-path=", "exclude=", "include=", "rename"],
+            &[
+                "e,rsh=",
+                "f,filter=",
+                "B,block-size=",
+                "T,temp-dir=",
+                "M,remote-option=",
+                "rsync-path=",
+                "exclude=",
+                "include=",
+                "rename",
+            ],
         ),
         texts: &[("e", ALL), ("rsync-path", ALL)],
     },
@@ -71,7 +81,16 @@ static ROWS: &[Row] = &[
         names: &["sort", "gsort"],
         grammar: Grammar::mix(
             "bdfgiMhnRrVcCmsuz",
-            &["compress-program=", "k,key=", "o,output=", "S,buffer-size=", "t,field-separator=", "T,temporary-directory=", "parallel=", "check?"],
+            &[
+                "compress-program=",
+                "k,key=",
+                "o,output=",
+                "S,buffer-size=",
+                "t,field-separator=",
+                "T,temporary-directory=",
+                "parallel=",
+                "check?",
+            ],
         ),
         texts: &[("compress-program", ALL)],
     },
@@ -79,7 +98,24 @@ static ROWS: &[Row] = &[
         names: &["rg", "ripgrep"],
         grammar: Grammar::mix(
             "abcFhHiIlLnNopPqsSuUvVwxz0",
-            &["pre=", "pre-glob=", "hostname-bin=", "e,regexp=", "f,file=", "g,glob=", "A=", "B=", "C=", "m=", "M=", "t,type=", "T=", "r,replace=", "j=", "d="],
+            &[
+                "pre=",
+                "pre-glob=",
+                "hostname-bin=",
+                "e,regexp=",
+                "f,file=",
+                "g,glob=",
+                "A=",
+                "B=",
+                "C=",
+                "m=",
+                "M=",
+                "t,type=",
+                "T=",
+                "r,replace=",
+                "j=",
+                "d=",
+            ],
         ),
         texts: &[("pre", ALL), ("hostname-bin", ALL)],
     },
@@ -87,69 +123,170 @@ static ROWS: &[Row] = &[
         names: &["man"],
         grammar: Grammar::mix(
             "acdDfhiIktuVwWX7KlZ",
-            &["P,pager=", "H,html?", "M,manpath=", "S,s,sections=", "L,locale=", "m,systems=", "e,extension=", "E,encoding=", "p,preprocessor=", "r,prompt=", "C,config-file=", "R,recode=", "T?"],
+            &[
+                "P,pager=",
+                "H,html?",
+                "M,manpath=",
+                "S,s,sections=",
+                "L,locale=",
+                "m,systems=",
+                "e,extension=",
+                "E,encoding=",
+                "p,preprocessor=",
+                "r,prompt=",
+                "C,config-file=",
+                "R,recode=",
+                "T?",
+            ],
         ),
         texts: &[("P", ALL), ("H", ALL)],
     },
     Row {
         names: &["zip"],
-        grammar: Grammar::mix("rjmuqdfvyeDTXgoz0123456789", &["TT,unzip-command=", "b=", "i=", "x=", "n=", "P=", "s=", "t="]).with_one_dash(),
+        grammar: Grammar::mix(
+            "rjmuqdfvyeDTXgoz0123456789",
+            &["TT,unzip-command=", "b=", "i=", "x=", "n=", "P=", "s=", "t="],
+        )
+        .with_one_dash(),
         texts: &[("TT", ALL)],
     },
     Row {
         names: &["split", "gsplit"],
-        grammar: Grammar::mix("deux", &["filter=", "a,suffix-length=", "b,bytes=", "C,line-bytes=", "l,lines=", "n,number=", "t,separator="]),
+        grammar: Grammar::mix(
+            "deux",
+            &["filter=", "a,suffix-length=", "b,bytes=", "C,line-bytes=", "l,lines=", "n,number=", "t,separator="],
+        ),
         texts: &[("filter", ALL)],
     },
     Row {
         names: &["wget", "wget2"],
-        grammar: Grammar::mix("bcdhqvrkpmNSxELHVF", &["use-askpass=", "O=", "o=", "a=", "P=", "e=", "U=", "i=", "t=", "T="]),
+        grammar: Grammar::mix(
+            "bcdhqvrkpmNSxELHVF",
+            &["use-askpass=", "O=", "o=", "a=", "P=", "e=", "U=", "i=", "t=", "T="],
+        ),
         texts: &[("use-askpass", ALL)],
     },
     Row {
         names: &["tcpdump"],
-        grammar: Grammar::mix("AbdDefhHIJKlLnNOpqStuUvxX#", &["z=", "w=", "r=", "i=", "C=", "G=", "W=", "c=", "s=", "F=", "E=", "T=", "y=", "Z=", "B=", "j=", "m=", "M=", "Q=", "V="]),
+        grammar: Grammar::mix(
+            "AbdDefhHIJKlLnNOpqStuUvxX#",
+            &[
+                "z=", "w=", "r=", "i=", "C=", "G=", "W=", "c=", "s=", "F=", "E=", "T=", "y=", "Z=", "B=", "j=",
+                "m=", "M=", "Q=", "V=",
+            ],
+        ),
         texts: &[("z", ALL)],
     },
     Row {
         names: &["nc", "ncat", "netcat", "nc.traditional", "nc.openbsd"],
-        grammar: Grammar::mix("46bCDdFhklNnrStUuvZz", &["e,exec=", "c,sh-exec=", "lua-exec=", "i=", "m=", "o=", "p=", "q=", "s=", "T=", "w=", "X=", "x=", "O=", "g=", "G="]),
+        grammar: Grammar::mix(
+            "46bCDdFhklNnrStUuvZz",
+            &[
+                "e,exec=",
+                "c,sh-exec=",
+                "lua-exec=",
+                "i=",
+                "m=",
+                "o=",
+                "p=",
+                "q=",
+                "s=",
+                "T=",
+                "w=",
+                "X=",
+                "x=",
+                "O=",
+                "g=",
+                "G=",
+            ],
+        ),
         texts: &[("e", ALL), ("c", ALL)],
     },
     Row {
         names: &["gdb", "lldb", "rust-gdb", "rust-lldb", "gdb-multiarch"],
         grammar: Grammar::stop(
             "nqbwv",
-            &["ex,eval-command,o,one-line=", "iex,init-eval-command=", "x,command,s,source=", "p,pid=", "c,core=", "d,directory=", "cd=", "se,symbols=", "e,exec=", "args", "batch", "tui", "i,interpreter=", "tty="],
+            &[
+                "ex,eval-command,o,one-line=",
+                "iex,init-eval-command=",
+                "x,command,s,source=",
+                "p,pid=",
+                "c,core=",
+                "d,directory=",
+                "cd=",
+                "se,symbols=",
+                "e,exec=",
+                "args",
+                "batch",
+                "tui",
+                "i,interpreter=",
+                "tty=",
+            ],
         )
         .with_one_dash(),
-        texts: &[("ex", &["shell ", "!", "pipe ", "make ", "platform shell "]), ("iex", &["shell ", "!", "pipe "])],
+        texts: &[
+            ("ex", &["shell ", "!", "pipe ", "make ", "platform shell "]),
+            ("iex", &["shell ", "!", "pipe "]),
+        ],
     },
     Row {
         names: &["strace"],
         grammar: Grammar::stop(
             "cCdDfFhiknqrtTvVxyYzZwAN",
             &[
-                "a,columns=", "b,detach-on=", "e,trace=", "E,env=", "I,interruptible=", "o,output=", "O,summary-syscall-overhead=",
-                "p,attach=", "P,trace-path=", "s,string-limit=", "S,summary-sort-by=", "u,user=", "U,summary-columns=", "X,const-print-style=",
-                "inject=", "fault=", "signal=", "status=", "read=", "write=", "verbose=", "abbrev=", "raw=", "quiet?", "kvm=", "decode-fds?", "argv0=",
+                "a,columns=",
+                "b,detach-on=",
+                "e,trace=",
+                "E,env=",
+                "I,interruptible=",
+                "o,output=",
+                "O,summary-syscall-overhead=",
+                "p,attach=",
+                "P,trace-path=",
+                "s,string-limit=",
+                "S,summary-sort-by=",
+                "u,user=",
+                "U,summary-columns=",
+                "X,const-print-style=",
+                "inject=",
+                "fault=",
+                "signal=",
+                "status=",
+                "read=",
+                "write=",
+                "verbose=",
+                "abbrev=",
+                "raw=",
+                "quiet?",
+                "kvm=",
+                "decode-fds?",
+                "argv0=",
             ],
         ),
         texts: &[("o", &["|", "!"])],
     },
     Row {
         names: &["apt", "apt-get", "apt-cache", "aptitude", "apt-key", "apt-mark"],
-        grammar: Grammar::mix("dfmqsyubVhP", &["o,option=", "c,config-file=", "t,target-release,default-release=", "a,host-architecture="]),
+        grammar: Grammar::mix(
+            "dfmqsyubVhP",
+            &["o,option=", "c,config-file=", "t,target-release,default-release=", "a,host-architecture="],
+        ),
         texts: &[],
     },
     Row {
         names: &["dpkg"],
-        grammar: Grammar::mix("", &["pre-invoke=", "post-invoke=", "status-logger=", "root=", "admindir=", "instdir="]),
+        grammar: Grammar::mix(
+            "",
+            &["pre-invoke=", "post-invoke=", "status-logger=", "root=", "admindir=", "instdir="],
+        ),
         texts: &[("pre-invoke", ALL), ("post-invoke", ALL), ("status-logger", ALL)],
     },
     Row {
         names: &["scp", "sftp", "sshfs", "ssh-copy-id"],
-        grammar: Grammar::mix("346ABCOpqRrTvNaf", &["S=", "o=", "c=", "D=", "F=", "i=", "J=", "l=", "P=", "X=", "b=", "s="]),
+        grammar: Grammar::mix(
+            "346ABCOpqRrTvNaf",
+            &["S=", "o=", "c=", "D=", "F=", "i=", "J=", "l=", "P=", "X=", "b=", "s="],
+        ),
         texts: &[("S", ALL), ("s", &["/"])],
     },
     Row {
@@ -157,14 +294,41 @@ static ROWS: &[Row] = &[
         grammar: Grammar::mix(
             "SKTHVbmotqvBCk:",
             &[
-                "a,startas=", "x,exec=", "p,pidfile=", "u,user=", "n,name=", "s,signal=", "c,chuid=", "g,group=", "r,chroot=", "d,chdir=",
-                "N,nicelevel=", "P,procsched=", "I,iosched=", "R,retry=", "O,output=", "ppid=", "pid=", "notify-timeout=", "start", "stop",
-                "background", "make-pidfile", "test", "oknodo", "quiet", "verbose",
+                "a,startas=",
+                "x,exec=",
+                "p,pidfile=",
+                "u,user=",
+                "n,name=",
+                "s,signal=",
+                "c,chuid=",
+                "g,group=",
+                "r,chroot=",
+                "d,chdir=",
+                "N,nicelevel=",
+                "P,procsched=",
+                "I,iosched=",
+                "R,retry=",
+                "O,output=",
+                "ppid=",
+                "pid=",
+                "notify-timeout=",
+                "start",
+                "stop",
+                "background",
+                "make-pidfile",
+                "test",
+                "oknodo",
+                "quiet",
+                "verbose",
             ],
         ),
         texts: &[],
     },
-    Row { names: &["socat", "socat1"], grammar: Grammar::mix("hVvxudDgs46", &["b=", "t=", "T=", "l=", "L=", "W="]), texts: &[] },
+    Row {
+        names: &["socat", "socat1"],
+        grammar: Grammar::mix("hVvxudDgs46", &["b=", "t=", "T=", "l=", "L=", "W="]),
+        texts: &[],
+    },
     Row { names: &["cmake"], grammar: Grammar::stop("", &["E"]), texts: &[] },
     Row { names: &["less", "more", "most"], grammar: Grammar::mix("", &[]), texts: &[] },
     Row {
@@ -172,20 +336,42 @@ static ROWS: &[Row] = &[
         grammar: Grammar::mix("cqvw", &["x,exec=", "s,shell=", "config=", "manifest-path=", "p,package="]),
         texts: &[("s", ALL)],
     },
-    Row { names: &["cpio"], grammar: Grammar::mix("iopdmuvt", &["rsh-command=", "F=", "D=", "H=", "R=", "E="]), texts: &[("rsh-command", ALL)] },
+    Row {
+        names: &["cpio"],
+        grammar: Grammar::mix("iopdmuvt", &["rsh-command=", "F=", "D=", "H=", "R=", "E="]),
+        texts: &[("rsh-command", ALL)],
+    },
     Row {
         names: &["openvpn"],
-        grammar: Grammar::mix("", &["up=", "down=", "ipchange=", "route-up=", "tls-verify=", "auth-user-pass-verify=", "client-connect=", "learn-address="]),
+        grammar: Grammar::mix(
+            "",
+            &[
+                "up=",
+                "down=",
+                "ipchange=",
+                "route-up=",
+                "tls-verify=",
+                "auth-user-pass-verify=",
+                "client-connect=",
+                "learn-address=",
+            ],
+        ),
         texts: &[("up", ALL), ("down", ALL), ("ipchange", ALL), ("route-up", ALL), ("tls-verify", ALL)],
     },
     Row {
         names: &["fzf", "sk"],
-        grammar: Grammar::mix("ex+imn0123", &["preview=", "bind=", "q,query=", "f,filter=", "d,delimiter=", "with-nth=", "n,nth=", "c="]),
+        grammar: Grammar::mix(
+            "ex+imn0123",
+            &["preview=", "bind=", "q,query=", "f,filter=", "d,delimiter=", "with-nth=", "n,nth=", "c="],
+        ),
         texts: &[("preview", ALL), ("c", ALL)],
     },
     Row {
         names: &["psql"],
-        grammar: Grammar::mix("aAbeEHilLnqsStwWxXVz01", &["c,command=", "d,dbname=", "f,file=", "h=", "p=", "U=", "v=", "o=", "P="]),
+        grammar: Grammar::mix(
+            "aAbeEHilLnqsStwWxXVz01",
+            &["c,command=", "d,dbname=", "f,file=", "h=", "p=", "U=", "v=", "o=", "P="],
+        ),
         texts: &[("c", &["\\!"])],
     },
 ];
@@ -219,14 +405,17 @@ fn inner(program: &str, call: &Call) -> Vec<Inner> {
             found.extend(super::commands(&parsed, words, 0).into_iter().map(|argv| Inner::argv(argv.to_vec())));
         }
         "strace" => {
-            let env: Vec<_> = parsed.values("E").flat_map(|v| super::assignments(std::slice::from_ref(v)).0).collect();
+            let env: Vec<_> =
+                parsed.values("E").flat_map(|v| super::assignments(std::slice::from_ref(v)).0).collect();
             let runs = super::commands(&parsed, words, 0);
             found.extend(runs.into_iter().map(|argv| Inner::argv(argv.to_vec()).with(None, &env)));
         }
         "apt" => found.extend(parsed.values("o").filter_map(invoked)),
         "scp" => found.extend(parsed.values("o").filter_map(super::remote::ssh_setting)),
         "start-stop-daemon" => {
-            if let Some(program) = parsed.value("a").or(parsed.value("x")).filter(|_| parsed.has("S") || parsed.has("start")) {
+            if let Some(program) =
+                parsed.value("a").or(parsed.value("x")).filter(|_| parsed.has("S") || parsed.has("start"))
+            {
                 let mut argv = vec![program.clone()];
                 let dashes = words.iter().position(|w| w.known() == Some("--"));
                 argv.extend(dashes.and_then(|at| words.get(at + 1..)).unwrap_or_default().iter().cloned());

@@ -26,10 +26,7 @@ pub(super) fn reader(name: &str) -> Option<fn(&str, &Call) -> Vec<Inner>> {
     })
 }
 
-const SSH: Grammar = Grammar::stop(
-    "46AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w:",
-    &[],
-);
+const SSH: Grammar = Grammar::stop("46AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w:", &[]);
 
 /// Settings of ssh that are commands for the shell of this machine.
 const SSH_COMMANDS: &[&str] = &["proxycommand", "localcommand", "knownhostscommand"];
@@ -51,7 +48,9 @@ fn ssh(words: &[Value]) -> Vec<Inner> {
             return found;
         }
         for words in unknown {
-            found.extend(words.get(1..).filter(|w| !w.is_empty()).map(|w| Inner::shell(join(w)).at(Place::Elsewhere)));
+            found.extend(
+                words.get(1..).filter(|w| !w.is_empty()).map(|w| Inner::shell(join(w)).at(Place::Elsewhere)),
+            );
         }
         host = true;
         rest = last.get(1..).unwrap_or_default();
@@ -74,9 +73,11 @@ pub(super) fn ssh_setting(value: &Value) -> Option<Inner> {
 
 /// `mosh [OPTION …] HOST [--] CMD …`
 fn mosh(words: &[Value]) -> Vec<Inner> {
-    let grammar = Grammar::stop("46an", &["ssh=", "client=", "server=", "predict=", "p,port=", "bind-server=", "c="]);
+    let grammar =
+        Grammar::stop("46an", &["ssh=", "client=", "server=", "predict=", "p,port=", "bind-server=", "c="]);
     let parsed = options::read(&grammar, words);
-    let mut found: Vec<Inner> = ["ssh", "client"].into_iter().flat_map(|n| parsed.values(n)).cloned().map(Inner::shell).collect();
+    let mut found: Vec<Inner> =
+        ["ssh", "client"].into_iter().flat_map(|n| parsed.values(n)).cloned().map(Inner::shell).collect();
     for command in commands(&parsed, words, 1) {
         let command = command.iter().skip_while(|w| w.known() == Some("--")).cloned().collect();
         found.push(Inner::argv(command).at(Place::Elsewhere));
@@ -471,7 +472,12 @@ struct Subcommand {
     place: Place,
 }
 
-const fn runs(program: &'static str, verbs: &'static [&'static str], skip: usize, rows: &'static [&'static str]) -> Subcommand {
+const fn runs(
+    program: &'static str,
+    verbs: &'static [&'static str],
+    skip: usize,
+    rows: &'static [&'static str],
+) -> Subcommand {
     Subcommand { program, verbs, grammar: Grammar::stop("", rows), skip, texts: &[], place: Place::Here }
 }
 
@@ -496,32 +502,107 @@ static SUBCOMMANDS: &[Subcommand] = &[
     runs("direnv", &["exec"], 1, &[]),
     runs("distrobox", &["enter"], 0, &["n,name=", "a,additional-flags="]).elsewhere(),
     runs("distrobox-enter", &[""], 0, &["n,name=", "a,additional-flags=", "e"]).elsewhere(),
-    runs("doppler", &["run"], 0, &["p,project=", "c,config=", "t,token=", "command=", "scope=", "mount=", "name-transformer="])
-        .texts(&["command"]),
-    runs("flatpak", &["run"], 1, &["command=", "cwd=", "branch=", "arch=", "env=", "filesystem=", "share=", "socket="]),
+    runs(
+        "doppler",
+        &["run"],
+        0,
+        &["p,project=", "c,config=", "t,token=", "command=", "scope=", "mount=", "name-transformer="],
+    )
+    .texts(&["command"]),
+    runs(
+        "flatpak",
+        &["run"],
+        1,
+        &["command=", "cwd=", "branch=", "arch=", "env=", "filesystem=", "share=", "socket="],
+    ),
     runs("guix", &["shell", "environment"], 0, &["ad-hoc", "m,manifest=", "C,container", "N,network"]),
     runs("hatch", &["run", "env run"], 0, &["e,env=", "p,project=", "data-dir=", "config="]),
     runs("heroku", &["run", "local:run"], 0, &["a,app=", "s,size=", "e,env="]).elsewhere(),
-    runs("incus", &["exec"], 1, &["cwd=", "env=", "group=", "user=", "mode=", "t", "T", "n", "project="]).elsewhere(),
+    runs("incus", &["exec"], 1, &["cwd=", "env=", "group=", "user=", "mode=", "t", "T", "n", "project="])
+        .elsewhere(),
     runs("infisical", &["run"], 0, &["env=", "path=", "projectId=", "token=", "command="]).texts(&["command"]),
-    runs("ip", &["netns exec", "vrf exec"], 1, &["n,netns=", "f,family=", "b,batch=", "4", "6", "d", "s", "o", "j", "p"]),
-    runs("lxc", &["exec"], 1, &["cwd=", "env=", "group=", "user=", "mode=", "t", "T", "n", "project="]).elsewhere(),
+    runs(
+        "ip",
+        &["netns exec", "vrf exec"],
+        1,
+        &["n,netns=", "f,family=", "b,batch=", "4", "6", "d", "s", "o", "j", "p"],
+    ),
+    runs("lxc", &["exec"], 1, &["cwd=", "env=", "group=", "user=", "mode=", "t", "T", "n", "project="])
+        .elsewhere(),
     runs("machinectl", &["shell"], 1, &["uid=", "E,setenv=", "H,host=", "M,machine="]).elsewhere(),
     runs("mamba", &["run"], 0, &["n,name=", "p,prefix=", "cwd=", "a,attach="]),
     runs("micromamba", &["run"], 0, &["n,name=", "p,prefix=", "cwd=", "a,attach=", "r,root-prefix="]),
     runs("mise", &["exec", "x"], 0, &["c,command=", "j,jobs=", "C,cd=", "E,env="]).texts(&["c"]),
-    runs("nix", &["develop", "shell", "run"], 0, &["c,command=", "f,file=", "expr=", "I=", "inputs-from="]).texts(&["c"]),
-    runs("nix-shell", &[""], 0, &["run=", "command=", "p,packages", "I=", "A,attr=", "arg==", "argstr==", "E,expr=", "keep=", "i="])
-        .texts(&["run", "command"]),
-    runs("npm", &["exec", "x", "explore"], 0, &["c,call=", "p,package=", "w,workspace=", "prefix=", "y,yes", "shell="]).texts(&["c"]),
-    runs("npx", &[""], 0, &["c,call=", "p,package=", "w,workspace=", "prefix=", "y,yes", "q", "no-install", "shell="]).texts(&["c"]),
+    runs("nix", &["develop", "shell", "run"], 0, &["c,command=", "f,file=", "expr=", "I=", "inputs-from="])
+        .texts(&["c"]),
+    runs(
+        "nix-shell",
+        &[""],
+        0,
+        &["run=", "command=", "p,packages", "I=", "A,attr=", "arg==", "argstr==", "E,expr=", "keep=", "i="],
+    )
+    .texts(&["run", "command"]),
+    runs(
+        "npm",
+        &["exec", "x", "explore"],
+        0,
+        &["c,call=", "p,package=", "w,workspace=", "prefix=", "y,yes", "shell="],
+    )
+    .texts(&["c"]),
+    runs(
+        "npx",
+        &[""],
+        0,
+        &["c,call=", "p,package=", "w,workspace=", "prefix=", "y,yes", "q", "no-install", "shell="],
+    )
+    .texts(&["c"]),
     runs("op", &["run"], 0, &["env-file=", "account=", "session=", "no-masking"]),
     runs("pdm", &["run"], 0, &["p,project=", "c,config=", "s,site-packages"]),
-    runs("perf", &["record", "stat", "trace", "mem record", "kvm stat", "sched record", "lock record", "c2c record"], 0, &[
-        "e,event=", "F,freq=", "c,count=", "o,output=", "p,pid=", "t,tid=", "C,cpu=", "m,mmap-pages=", "r,repeat=",
-        "I,interval-print=", "D,delay=", "x,field-separator=", "G,cgroup=", "call-graph=", "u,uid=", "j,branch-filter=",
-        "k,clockid=", "M,metrics=", "pre=", "post=", "filter=", "a", "A", "d", "g", "n", "q", "v", "s", "S", "T", "i", "B", "W", "R", "N", "P",
-    ]).texts(&["pre", "post"]),
+    runs(
+        "perf",
+        &["record", "stat", "trace", "mem record", "kvm stat", "sched record", "lock record", "c2c record"],
+        0,
+        &[
+            "e,event=",
+            "F,freq=",
+            "c,count=",
+            "o,output=",
+            "p,pid=",
+            "t,tid=",
+            "C,cpu=",
+            "m,mmap-pages=",
+            "r,repeat=",
+            "I,interval-print=",
+            "D,delay=",
+            "x,field-separator=",
+            "G,cgroup=",
+            "call-graph=",
+            "u,uid=",
+            "j,branch-filter=",
+            "k,clockid=",
+            "M,metrics=",
+            "pre=",
+            "post=",
+            "filter=",
+            "a",
+            "A",
+            "d",
+            "g",
+            "n",
+            "q",
+            "v",
+            "s",
+            "S",
+            "T",
+            "i",
+            "B",
+            "W",
+            "R",
+            "N",
+            "P",
+        ],
+    )
+    .texts(&["pre", "post"]),
     runs("pipenv", &["run"], 0, &["python=", "pypi-mirror="]),
     runs("pixi", &["run", "exec"], 0, &["e,environment=", "manifest-path=", "s,spec=", "c,channel="]),
     runs("pnpm", &["exec", "dlx"], 0, &["C,dir=", "F,filter=", "c,shell-mode", "package=", "r", "w"]),
@@ -531,12 +612,43 @@ static SUBCOMMANDS: &[Subcommand] = &[
     runs("rye", &["run"], 0, &["pyproject="]),
     runs("scl", &["enable", "run"], 1, &[]),
     runs("toolbox", &["run"], 0, &["c,container=", "d,distro=", "r,release="]).elsewhere(),
-    runs("uv", &["run", "tool run"], 0, &[
-        "p,python=", "with=", "with-requirements=", "with-editable=", "extra=", "group=", "only-group=", "no-group=", "env-file=",
-        "directory=", "project=", "package=", "cache-dir=", "config-file=", "i,index-url=", "index=", "default-index=",
-        "extra-index-url=", "f,find-links=", "P,upgrade-package=", "refresh-package=", "C,config-setting=", "color=", "m,module=",
-        "s,script", "w", "q", "v", "n", "from=",
-    ]),
+    runs(
+        "uv",
+        &["run", "tool run"],
+        0,
+        &[
+            "p,python=",
+            "with=",
+            "with-requirements=",
+            "with-editable=",
+            "extra=",
+            "group=",
+            "only-group=",
+            "no-group=",
+            "env-file=",
+            "directory=",
+            "project=",
+            "package=",
+            "cache-dir=",
+            "config-file=",
+            "i,index-url=",
+            "index=",
+            "default-index=",
+            "extra-index-url=",
+            "f,find-links=",
+            "P,upgrade-package=",
+            "refresh-package=",
+            "C,config-setting=",
+            "color=",
+            "m,module=",
+            "s,script",
+            "w",
+            "q",
+            "v",
+            "n",
+            "from=",
+        ],
+    ),
     runs("uvx", &[""], 0, &["from=", "with=", "p,python=", "index=", "q", "v"]),
     runs("vagrant", &["ssh"], 0, &["c,command=", "p,plain"]).texts(&["c"]).elsewhere(),
     runs("wsl", &[""], 0, &["d,distribution=", "u,user=", "e,exec", "cd=", "shell-type="]).elsewhere(),
@@ -580,7 +692,8 @@ fn subcommand(program: &str, call: &Call) -> Vec<Inner> {
         };
         // Packages or tools may stand before the dashes: `mise exec node@20 -- cmd`.
         let dashes = command.iter().position(|w| w.known() == Some("--"));
-        let behind = dashes.and_then(|at| command.get(at + 1..)).filter(|_| matches!(program, "mise" | "guix" | "npm"));
+        let behind =
+            dashes.and_then(|at| command.get(at + 1..)).filter(|_| matches!(program, "mise" | "guix" | "npm"));
         let (env, command) = assignments(behind.unwrap_or(command));
         if !command.is_empty() {
             let dir = parsed.value("cwd").or(parsed.value("directory"));

@@ -8,9 +8,9 @@ use crate::model::guard::value::{Part, Value};
 /// How a shell's line is read.
 pub(super) fn reader(name: &str) -> Option<fn(&str, &Call) -> Vec<Inner>> {
     Some(match name {
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "ksh93" | "pdksh" | "oksh" | "loksh" | "rbash"
-        | "rzsh" | "rksh" | "lksh" | "posh" | "yash" | "hush" | "lash" | "csh" | "tcsh" | "bash-static"
-        | "zsh-static" | "static-sh" | "osh" | "ysh" => |_, call| read(call.args(), Place::Here),
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "ksh93" | "pdksh" | "oksh" | "loksh"
+        | "rbash" | "rzsh" | "rksh" | "lksh" | "posh" | "yash" | "hush" | "lash" | "csh" | "tcsh"
+        | "bash-static" | "zsh-static" | "static-sh" | "osh" | "ysh" => |_, call| read(call.args(), Place::Here),
         "fish" | "elvish" | "nu" | "xonsh" | "pwsh" | "powershell" => |_, call| with_table(call.args()),
         _ => return None,
     })
@@ -73,7 +73,11 @@ pub(super) fn read(words: &[Value], place: Place) -> Vec<Inner> {
         flags.start_files.iter().map(|path| Inner::ShellFile { path: path.clone(), args: Vec::new() }).collect();
     if let Some(at) = perhaps {
         let words = words.get(at..).unwrap_or_default();
-        found.extend(run_operands(&Flags { command: flags.command, stdin: flags.stdin, ..Flags::default() }, words, place));
+        found.extend(run_operands(
+            &Flags { command: flags.command, stdin: flags.stdin, ..Flags::default() },
+            words,
+            place,
+        ));
     }
     // A quoted unknown word is hardly an option of a shell that then reads its input; an unquoted one may vanish.
     let vanishes = perhaps.and_then(|at| words.get(at)).is_none_or(may_vanish);

@@ -27,7 +27,17 @@ pub(super) fn reader(name: &str) -> Option<fn(&str, &Call) -> Vec<Inner>> {
 
 const WATCH: Grammar = Grammar::stop(
     "begtpcCrfwhv",
-    &["n,interval=", "d,differences?", "x,exec", "q,equexit=", "s,shotsdir=", "beep", "errexit", "chgexit", "color"],
+    &[
+        "n,interval=",
+        "d,differences?",
+        "x,exec",
+        "q,equexit=",
+        "s,shotsdir=",
+        "beep",
+        "errexit",
+        "chgexit",
+        "color",
+    ],
 );
 
 fn watch(words: &[Value]) -> Vec<Inner> {
@@ -172,7 +182,8 @@ fn detach(words: &[Value]) -> Vec<Inner> {
 
 /// Runners of the node world: shell text as operands or as the value of `-c`, `--exec`.
 fn node_runner(words: &[Value]) -> Vec<Inner> {
-    let parsed = options::read(&Grammar::mix("", &["c,command=", "x,exec=", "w,watch=", "e,ext=", "n,names="]), words);
+    let parsed =
+        options::read(&Grammar::mix("", &["c,command=", "x,exec=", "w,watch=", "e,ext=", "n,names="]), words);
     let texts = ["c", "x"].into_iter().flat_map(|name| parsed.values(name));
     texts.chain(&parsed.operands).map(|text| Inner::shell(text.clone())).collect()
 }
@@ -347,4 +358,3 @@ fn typed(keys: &[Value], literal: bool) -> Value {
     }
     text
 }
-

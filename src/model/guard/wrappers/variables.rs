@@ -26,25 +26,82 @@ enum Whom {
 
 /// Programs that start an editor.
 const EDITING: &[&str] = &[
-    "git", "crontab", "sudoedit", "sudo", "visudo", "vipw", "vigr", "less", "systemctl", "kubectl", "oc", "hg", "svn", "gh", "glab",
-    "jj", "chezmoi", "edit", "fc", "mutt", "edquota", "psql", "ranger", "pass", "gpg", "dpkg-reconfigure", "virsh", "rclone", "bundle",
+    "git",
+    "crontab",
+    "sudoedit",
+    "sudo",
+    "visudo",
+    "vipw",
+    "vigr",
+    "less",
+    "systemctl",
+    "kubectl",
+    "oc",
+    "hg",
+    "svn",
+    "gh",
+    "glab",
+    "jj",
+    "chezmoi",
+    "edit",
+    "fc",
+    "mutt",
+    "edquota",
+    "psql",
+    "ranger",
+    "pass",
+    "gpg",
+    "dpkg-reconfigure",
+    "virsh",
+    "rclone",
+    "bundle",
 ];
 
 /// Programs that start a pager.
 const PAGING: &[&str] = &[
-    "git", "man", "systemctl", "journalctl", "psql", "mysql", "mariadb", "aws", "gh", "glab", "delta", "bat", "hg", "svn", "loginctl",
-    "networkctl", "timedatectl", "resolvectl", "machinectl", "coredumpctl", "apropos", "info", "jj", "perldoc", "help", "apt", "pydoc3",
+    "git",
+    "man",
+    "systemctl",
+    "journalctl",
+    "psql",
+    "mysql",
+    "mariadb",
+    "aws",
+    "gh",
+    "glab",
+    "delta",
+    "bat",
+    "hg",
+    "svn",
+    "loginctl",
+    "networkctl",
+    "timedatectl",
+    "resolvectl",
+    "machinectl",
+    "coredumpctl",
+    "apropos",
+    "info",
+    "jj",
+    "perldoc",
+    "help",
+    "apt",
+    "pydoc3",
 ];
 
 /// Programs that show files by less.
-const LESS: &[&str] = &["less", "man", "git", "zless", "lesspipe", "more", "journalctl", "systemctl", "bat", "psql"];
+const LESS: &[&str] =
+    &["less", "man", "git", "zless", "lesspipe", "more", "journalctl", "systemctl", "bat", "psql"];
 
 /// The variables, with whom they reach.
 const VARIABLES: &[(&str, Holds, Whom)] = &[
     ("AWS_PAGER", Holds::Text, Whom::Programs(&["aws"])),
     ("BASH_ENV", Holds::File, Whom::Shells),
     ("BAT_PAGER", Holds::Text, Whom::Programs(&["bat", "batcat"])),
-    ("BROWSER", Holds::Text, Whom::Programs(&["xdg-open", "gh", "glab", "git", "man", "sensible-browser", "python3", "aws", "gcloud"])),
+    (
+        "BROWSER",
+        Holds::Text,
+        Whom::Programs(&["xdg-open", "gh", "glab", "git", "man", "sensible-browser", "python3", "aws", "gcloud"]),
+    ),
     ("CVS_RSH", Holds::Text, Whom::Programs(&["cvs"])),
     ("EDITOR", Holds::Text, Whom::Programs(EDITING)),
     ("ENV", Holds::File, Whom::Shells),
@@ -60,7 +117,11 @@ const VARIABLES: &[(&str, Holds, Whom)] = &[
     ("GIT_PROXY_COMMAND", Holds::Text, Whom::Programs(&["git"])),
     ("GIT_SEQUENCE_EDITOR", Holds::Text, Whom::Programs(&["git"])),
     ("GIT_SSH", Holds::Text, Whom::Programs(&["git"])),
-    ("GIT_SSH_COMMAND", Holds::Text, Whom::Programs(&["git", "pip", "pip3", "npm", "cargo", "go", "uv", "poetry", "yarn", "repo"])),
+    (
+        "GIT_SSH_COMMAND",
+        Holds::Text,
+        Whom::Programs(&["git", "pip", "pip3", "npm", "cargo", "go", "uv", "poetry", "yarn", "repo"]),
+    ),
     ("KUBE_EDITOR", Holds::Text, Whom::Programs(&["kubectl", "oc"])),
     ("LESSCLOSE", Holds::Piped, Whom::Programs(LESS)),
     ("LESSOPEN", Holds::Piped, Whom::Programs(LESS)),
@@ -133,4 +194,3 @@ fn held(holds: Holds, value: &Value) -> Vec<Inner> {
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().map(|row| row.0)
 }
-
