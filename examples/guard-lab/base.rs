@@ -1,7 +1,7 @@
 //! The known-bad commands that are mutated, and harmless ones beside them. They are text here: only the shell in the
 //! sealed root ever runs them, where the programs are stand-ins.
 
-use claude_failover::model::guard::rules;
+use claude_failover::model::guard::{policy::Effect, rules};
 
 /// A command to start from.
 #[derive(Clone, Debug)]
@@ -168,12 +168,13 @@ const HARMLESS: &[&str] = &[
     "crontab -l",
 ];
 
-/// All of them: ours, and every rule's own examples.
+/// All of them: ours, and the own examples of every rule that blocks.
 pub fn all() -> Vec<Base> {
     let simple = SIMPLE.iter().map(|(rule, text)| (*rule, (*text).to_owned()));
     let lines = LINES.iter().map(|(rule, text)| (*rule, (*text).to_owned()));
     let harmless = HARMLESS.iter().map(|text| ("harmless", (*text).to_owned()));
-    let rules = rules::all().flat_map(|r| r.finds.iter().map(|text| (r.id, (*text).to_owned())));
+    let blocking = rules::all().filter(|r| r.effect == Effect::Block);
+    let rules = blocking.flat_map(|r| r.finds.iter().map(|text| (r.id, (*text).to_owned())));
     simple
         .chain(lines)
         .chain(rules)

@@ -4,7 +4,7 @@ use crate::base::{self, Base};
 use crate::generate::{self, Made};
 use crate::judge::{Compared, Judge};
 use crate::sealed::Sealed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +37,6 @@ pub struct Outcome {
     /// By the mutations, and by the rule.
     pub bypasses: Kinds,
     rules: BTreeMap<String, u64>,
-    one_cause: BTreeMap<String, u64>,
     gaps: Kinds,
     overblocks: Kinds,
     harmless: u64,
@@ -64,14 +63,14 @@ impl Outcome {
         self.harmful += u64::from(!compared.forbidden.is_empty());
         if made.rule != "harmless" && made.by.is_empty() && compared.blocked.is_none() {
             let what = compared.forbidden.first().map_or("; bash did nothing forbidden", |_| "");
-            self.allowed_bases.push(format!("{}: {}{what}", made.rule, made.text));
+            let told = format!("{}: {}{what}", made.rule, made.text);
+            if !self.allowed_bases.contains(&told) {
+                self.allowed_bases.push(told);
+            }
         }
         if let (None, Some((rule, what))) = (compared.blocked, compared.forbidden.first()) {
             count(&mut self.bypasses, format!("{by} ({rule})"), &made.text, what.clone());
             *self.rules.entry((*rule).to_owned()).or_default() += 1;
-            for name in &made.by {
-                *self.one_cause.entry((*name).to_owned()).or_default() += 1;
-            }
         }
         if compared.blocked.is_none() {
             for gap in &compared.gaps {
@@ -106,11 +105,26 @@ impl Outcome {
                 }
             }
         }
-        for (to, from) in [(&mut self.rules, other.rules), (&mut self.one_cause, other.one_cause)] {
-            for (name, n) in from {
-                *to.entry(name).or_default() += n;
+        for (name, n) in other.rules {
+            *self.rules.entry(name).or_default() += n;
+        }
+    }
+
+    /// The bypasses by their likely cause: a mutation that was enough alone, else all that were there together.
+    fn causes(&self) -> Kinds {
+        let names = |kind: &str| kind.split(" (").next().unwrap_or_default().to_owned();
+        let alone: BTreeSet<String> =
+            self.bypasses.keys().map(|k| names(k)).filter(|n| !n.contains(" + ")).collect();
+        let mut causes = Kinds::new();
+        for (kind, (n, text, why)) in &self.bypasses {
+            let all = names(kind);
+            let cause = all.split(" + ").find(|name| alone.contains(*name)).unwrap_or(&all).to_owned();
+            count(&mut causes, cause.clone(), text, why.clone());
+            if let Some(entry) = causes.get_mut(&cause) {
+                entry.0 += n - 1;
             }
         }
+        causes
     }
 
     /// How many bypasses and panics.
@@ -137,12 +151,10 @@ impl Outcome {
             self.harmless,
             total(&self.overblocks)
         );
-        for (title, counts) in [("bypasses by rule", &self.rules), ("bypasses by mutation", &self.one_cause)] {
-            let mut all: Vec<_> = counts.iter().collect();
-            all.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), *name));
-            let _ = writeln!(out, "\n{title}:");
-            all.iter().take(most).for_each(|(name, n)| drop(writeln!(out, "{n:7} {name}")));
-        }
+        let mut rules: Vec<_> = self.rules.iter().collect();
+        rules.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), *name));
+        let _ = writeln!(out, "\nbypasses by rule:");
+        rules.iter().for_each(|(name, n)| drop(writeln!(out, "{n:7} {name}")));
         let list = |out: &mut String, title: &str, all: &[String]| {
             let _ = writeln!(out, "\n{title}: {}", all.len());
             all.iter().take(most).for_each(|t| drop(writeln!(out, "        {}", t.escape_debug())));
