@@ -1,6 +1,6 @@
 //! What the sealed root holds. Everything is read into memory before the host is let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -169,9 +169,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("/var/tmp/b1/x", "x"),
 ];
 
-/// Directories that nobody inside can write to; made so at the end.
-const CLOSED: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr", "/.lab"];
-
 /// All files of the root, in memory.
 pub struct Root {
     programs: BTreeMap<PathBuf, Vec<u8>>,
@@ -242,9 +239,12 @@ impl Root {
             let path = at(&Path::new("/usr/bin").join(name));
             std::fs::hard_link(at(Path::new("/.lab/guard-lab-inside")), path)?;
         }
-        for path in CLOSED {
+        // Where programs and libraries lie, nobody inside can add or remove anything.
+        let places = self.programs.keys().flat_map(|p| p.ancestors().skip(1)).filter(|p| p.starts_with("/usr"));
+        let closed: BTreeSet<&Path> = places.chain([Path::new("/.lab"), Path::new("/usr/sbin")]).collect();
+        for path in closed {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
-            std::fs::set_permissions(at(Path::new(path)), mode)?;
+            std::fs::set_permissions(at(path), mode)?;
         }
         Ok(())
     }

@@ -208,6 +208,16 @@ pub fn run(order: &Order) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// Every so many commands it is looked whether the root still works.
+const PROBE: u64 = 50;
+
+/// Whether a root runs commands as it should: a stand-in in the right place, a file written and put back.
+fn probe(sealed: &mut Sealed) -> Result<bool, String> {
+    let ran = sealed.run("echo x > ~/probe; cat /etc/hosts | wc -l | xargs frob <(echo)", "bash")?;
+    let good = ran.calls.len() == 1 && ran.calls.iter().all(|c| c.argv.last().is_some_and(|a| a == "1"));
+    Ok(good && ran.changes.len() == 1)
+}
+
 fn worker(
     order: &Order,
     bases: &[Base],
@@ -232,6 +242,9 @@ fn worker(
         };
         let Some(made) = made else { continue };
         let ran = sealed.run(&made.text, "bash").map_err(|e| format!("{e}, at: {}", made.text.escape_debug()))?;
+        if at % PROBE == 0 && !probe(&mut sealed)? {
+            return Err(format!("the root is damaged, at the latest by: {}", made.text.escape_debug()));
+        }
         outcome.take(&made, &judge.compare(&made.text, &ran), ran.late);
         if start.elapsed() - told > Duration::from_secs(30) {
             told = start.elapsed();

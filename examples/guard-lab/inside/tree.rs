@@ -20,7 +20,8 @@ pub struct Tree {
 
 /// The lab's own directory, what the kernel makes up, and programs and libraries, whose directories nobody inside
 /// can write to.
-const NOT_LOOKED_AT: [&str; 6] = ["/.lab", "/proc", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64"];
+const NOT_LOOKED_AT: [&str; 7] =
+    ["/.lab", "/proc", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec"];
 
 impl Tree {
     /// Notes the files as they are.
