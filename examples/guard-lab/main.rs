@@ -25,6 +25,7 @@
 )]
 
 mod base;
+mod corpus;
 mod generate;
 mod judge;
 mod outer;
@@ -79,6 +80,15 @@ enum Command {
         /// The file; `\n` in a line is a line break
         file: PathBuf,
     },
+    /// Judge what others' tests take for harmless; exit 1 if anything is blocked
+    Corpus {
+        /// A checkout of ldayton/Dippy
+        #[arg(long)]
+        dippy: Option<PathBuf>,
+        /// A checkout of michaeldhopkins/safe-chains
+        #[arg(long)]
+        safe_chains: Option<PathBuf>,
+    },
     /// Make a sealed root and serve it on standard input and output
     Outer {
         /// Leave a part of the seal out, to see it refused
@@ -111,6 +121,20 @@ fn main() {
                     98
                 }
             }
+        }
+        Command::Corpus { dippy, safe_chains } => {
+            let mut report = String::new();
+            let mut blocked = 0;
+            for (name, commands) in [
+                ("Dippy", dippy.map(|dir| corpus::dippy(&dir))),
+                ("safe-chains", safe_chains.map(|dir| corpus::safe_chains(&dir))),
+            ] {
+                let Some(commands) = commands else { continue };
+                assert!(!commands.is_empty(), "no commands of {name} were found");
+                blocked += corpus::judge(name, &commands, &mut report);
+            }
+            print!("{report}");
+            i32::from(blocked > 0)
         }
         Command::Try { file } => {
             let text = std::fs::read_to_string(file).unwrap();
