@@ -28,6 +28,7 @@ mod base;
 mod corpus;
 mod generate;
 mod judge;
+mod machine;
 mod outer;
 mod places;
 mod root;

@@ -153,7 +153,7 @@ pub const WAYS: &[Way] = &[
     ("brace-one", |w, _, d| halves(w, d).and_then(|(a, b)| just(format!("{a}{{{b},QQ}}")))),
     ("program-path", |w, _, d| {
         let plain = w.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.');
-        (plain && crate::root::STAND_INS.contains(&w)).then_some(())?;
+        (plain && crate::machine::STAND_INS.contains(&w)).then_some(())?;
         let dirs = [
             "/bin/",
             "/usr/bin/",
@@ -166,17 +166,17 @@ pub const WAYS: &[Way] = &[
         just(format!("{}{w}", dirs[d.below(dirs.len())]))
     }),
     ("program-glob", |w, _, d| {
-        (crate::root::STAND_INS.contains(&w) && w.len() > 1).then_some(())?;
+        (crate::machine::STAND_INS.contains(&w) && w.len() > 1).then_some(())?;
         let (a, b) = halves(w, d)?;
         let rest: String = b.chars().skip(1).collect();
         just(format!("/usr/bin/{a}[{}]{rest}", b.chars().next()?))
     }),
     ("program-found", |w, _, _| {
-        crate::root::STAND_INS.contains(&w).then_some(())?;
+        crate::machine::STAND_INS.contains(&w).then_some(())?;
         just(format!("$(command -v {w})"))
     }),
     ("program-linked", |w, n, _| {
-        crate::root::STAND_INS.contains(&w).then_some(())?;
+        crate::machine::STAND_INS.contains(&w).then_some(())?;
         with(format!("ln -s /bin/{w} /tmp/p{n}; "), format!("/tmp/p{n}"))
     }),
     ("path-slashes", |w, _, _| is_path(w).then(|| w.replace('/', "//")).and_then(just)),

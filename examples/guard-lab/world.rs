@@ -1,6 +1,6 @@
 //! The made-up machine of the sealed root, as the guard asks about it: the same files, in memory.
 
-use crate::root::FILES;
+use crate::machine::FILES;
 use claude_failover::model::guard::policy::Policy;
 use claude_failover::model::guard::world::{Context, World};
 use std::collections::{BTreeMap, BTreeSet};
