@@ -18,6 +18,7 @@ mod deploy;
 mod faults;
 mod flow;
 mod guard;
+mod guard_lab;
 mod help;
 mod ownership;
 mod real_client;
