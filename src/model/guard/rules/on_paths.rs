@@ -95,7 +95,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
                     });
                 }
                 change => {
-                    judge_change(Seen { paths, call, change, located: Vec::new(), found: &mut found, findings })
+                    judge_change(Seen { paths, call, change, located: Vec::new(), found: &mut found, findings });
                 }
             }
         }
