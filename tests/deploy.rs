@@ -406,7 +406,8 @@ fn at_work(w: &World) -> i64 {
 #[test]
 fn tampering_stops_the_session_within_a_tick() {
     let nothing: fn(&World) = |_| {};
-    let cases: [(&str, fn(&World), &str); 7] = [
+    type Case = (&'static str, fn(&World), &'static str);
+    let cases: [Case; 7] = [
         ("deleted", |w| std::fs::remove_file(w.path(SCRIPT)).unwrap(), "the script is missing"),
         ("unreadable", |w| chmod(w, SCRIPT, 0), "has not mode 0555"),
         (

@@ -461,7 +461,7 @@ fn a_command_is_explained() {
     assert_eq!(bare.cf(&["guard", "--explain", "ls"]).code, 0);
     let said = w.cf(&["guard", "--json", "--explain", "ls", "--cwd"]);
     assert_eq!(said.code, 2);
-    assert!(serde_json::from_str::<Value>(&said.err.lines().last().unwrap()).is_ok(), "{said:?}");
+    assert!(serde_json::from_str::<Value>(said.err.lines().last().unwrap()).is_ok(), "{said:?}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn deleted(w: &World) {
 }
 
 fn unreadable(w: &World) {
-    std::fs::set_permissions(w.path(SCRIPT), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(w.path(SCRIPT), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
 }
 
 fn passes_all(w: &World) {

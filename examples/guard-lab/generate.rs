@@ -147,7 +147,11 @@ pub fn single(bases: &[Base], seed: u64, index: usize) -> Option<Made> {
         at if at <= WAYS.len() + FIELD_PLACES.len() => draft.put_fields(at - 1 - WAYS.len(), &mut dice),
         at => draft.put(at - 1 - WAYS.len() - FIELD_PLACES.len(), &mut dice),
     }
-    (index % each == 0 || !draft.by.is_empty()).then(|| Made { rule: base.rule, text: draft.text(), by: draft.by })
+    (index.is_multiple_of(each) || !draft.by.is_empty()).then(|| Made {
+        rule: base.rule,
+        text: draft.text(),
+        by: draft.by,
+    })
 }
 
 /// Any command: up to two words written otherwise, up to two places.

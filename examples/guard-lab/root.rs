@@ -36,8 +36,8 @@ impl Root {
             programs.insert(Path::new("/usr/bin").join(name), std::fs::read(&host)?);
             for library in libraries(&host)? {
                 let place = beside_usr(&library);
-                if !programs.contains_key(&place) {
-                    programs.insert(place, std::fs::read(&library)?);
+                if let std::collections::btree_map::Entry::Vacant(free) = programs.entry(place) {
+                    free.insert(std::fs::read(&library)?);
                 }
             }
         }

@@ -154,14 +154,19 @@ impl Outcome {
         let mut rules: Vec<_> = self.rules.iter().collect();
         rules.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), *name));
         let _ = writeln!(out, "\nbypasses by rule:");
-        rules.iter().for_each(|(name, n)| drop(writeln!(out, "{n:7} {name}")));
+        for (name, n) in rules {
+            let _ = writeln!(out, "{n:7} {name}");
+        }
         let list = |out: &mut String, title: &str, all: &[String]| {
             let _ = writeln!(out, "\n{title}: {}", all.len());
-            all.iter().take(most).for_each(|t| drop(writeln!(out, "        {}", t.escape_debug())));
+            for text in all.iter().take(most) {
+                let _ = writeln!(out, "        {}", text.escape_debug());
+            }
         };
         list(&mut out, "panics", &self.panics);
         list(&mut out, "known-bad commands allowed as they are", &self.allowed_bases);
         for (title, kinds) in [
+            ("bypasses by their likely cause", &self.causes()),
             ("bypasses", &self.bypasses),
             ("not in the reading", &self.gaps),
             ("harmless, blocked", &self.overblocks),
@@ -242,7 +247,7 @@ fn worker(
         };
         let Some(made) = made else { continue };
         let ran = sealed.run(&made.text, "bash").map_err(|e| format!("{e}, at: {}", made.text.escape_debug()))?;
-        if at % PROBE == 0 && !probe(&mut sealed)? {
+        if at.is_multiple_of(PROBE) && !probe(&mut sealed)? {
             return Err(format!("the root is damaged, at the latest by: {}", made.text.escape_debug()));
         }
         outcome.take(&made, &judge.compare(&made.text, &ran), ran.late);

@@ -22,8 +22,6 @@ pub struct Noted {
 /// What a command did.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Ran {
-    /// The shell's exit code, if it came to its end.
-    pub status: Option<i32>,
     /// Whether it was ended by the deadline.
     pub late: bool,
     /// The beginning of what it said.

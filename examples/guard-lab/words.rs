@@ -258,5 +258,5 @@ pub const WAYS: &[Way] = &[
         w.starts_with('-').then_some(())?;
         with(format!("v{n}='{w} '; "), format!("$v{n}"))
     }),
-    ("quoted-by-library", |w, _, _| just(quoted(&format!("{w}")))),
+    ("quoted-by-library", |w, _, _| just(quoted(w))),
 ];
