@@ -47,7 +47,7 @@ impl Source {
     }
 }
 
-/// What is in the file. The order of the first four is the order on disk, see [`head`].
+/// What is in the file. The order of the first four is the order on disk, see `head`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
     version: u32,

@@ -105,7 +105,7 @@ pub fn refusals(facts: &Facts) -> Vec<String> {
     }
     for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
         let line = facts.status.iter().find_map(|l| l.strip_prefix(set));
-        if line.is_none_or(|l| l.trim().trim_start_matches('0') != "") {
+        if line.is_none_or(|l| !l.trim().trim_start_matches('0').is_empty()) {
             why.push(format!("capabilities are left ({set} {})", line.unwrap_or("unknown").trim()));
         }
     }
@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn a_sealed_root_is_accepted_and_nothing_else() {
         assert_eq!(refusals(&sealed()), Vec::<String>::new());
-        let broken: &[(&str, fn(&mut Facts))] = &[
+        type Break = (&'static str, fn(&mut Facts));
+        let broken: &[Break] = &[
             ("nothing is known", |f| f.host.clear()),
             ("not its own: ext4", |f| f.mounts.push("102 100 254:0 /var/tmp /mnt rw - ext4 /dev/vda rw".into())),
             ("not its own: tmpfs", |f| f.mounts.push("102 100 0:20 / /run rw - tmpfs tmpfs rw".into())),
