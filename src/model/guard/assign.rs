@@ -21,11 +21,10 @@ impl Reader<'_> {
                 _ => Vec::new(),
             };
             for item in self.items(items, shell)? {
-                let index = list.len().to_string();
-                list.push(match item.strip_prefix("[").as_ref().and_then(|i| i.known()?.split_once("]=")) {
-                    Some((key, value)) => (key.trim_matches(['"', '\'']).to_owned(), Value::from(value)),
-                    None => (index, item),
-                });
+                let (key, item) = item;
+                let index = key.unwrap_or_else(|| list.len().to_string());
+                list.retain(|(k, _)| *k != index);
+                list.push((index, item));
             }
             shell.set(name, vec![Variable::List(list)]);
             return Ok(());
@@ -79,7 +78,7 @@ impl Reader<'_> {
     }
 
     /// The items of an array, or of anything else that is a row of words.
-    fn items(&mut self, text: &str, shell: &mut Shell) -> Result<Vec<Value>, Limit> {
+    fn items(&mut self, text: &str, shell: &mut Shell) -> Result<Vec<(Option<String>, Value)>, Limit> {
         // The parser keeps an array as one word; as arguments of a command its items come apart.
         let line = format!(": {text}");
         let Ok(nodes) = rable::parse(&line, true) else {
@@ -91,7 +90,13 @@ impl Reader<'_> {
             if let NodeKind::Command { words, .. } = &node.kind {
                 let first = usize::from(items.is_empty());
                 for word in words.iter().skip(first) {
-                    items.append(&mut self.fields(&raw(word), shell)?);
+                    let raw = raw(word);
+                    if let Some((key, value)) = raw.strip_prefix('[').and_then(|item| item.split_once("]=")) {
+                        let key = self.value(key, shell)?.if_empty().into_owned();
+                        items.push((Some(key), self.value(value, shell)?));
+                    } else {
+                        items.extend(self.fields(&raw, shell)?.into_iter().map(|value| (None, value)));
+                    }
                 }
             }
         }

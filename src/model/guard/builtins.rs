@@ -164,6 +164,7 @@ impl Reader<'_> {
 
     fn declare(&mut self, word: &str, args: &[Value], shell: &mut Shell) -> Result<(), Limit> {
         let exports = word == "export" || args.iter().any(|a| a.starts_with("-") && a.if_empty().contains('x'));
+        let flags = |flag: char| args.iter().any(|a| a.starts_with("-") && a.if_empty().contains(flag));
         for arg in args.iter().filter(|a| !a.starts_with("-")) {
             // An assignment was carried out when the words were read, unless it was put together there.
             if let Some((name, value)) = arg.split_once('=') {
@@ -176,6 +177,24 @@ impl Reader<'_> {
                 }
             } else if exports && let Some(name) = arg.known() {
                 shell.export(name);
+                if flags('f') {
+                    shell.export(&format!("{name}()"));
+                }
+            }
+            let name =
+                arg.split_once('=').map_or_else(|| arg.if_empty().into_owned(), |(name, _)| name.to_owned());
+            if flags('n') && word != "export" {
+                shell.refer(&name);
+            }
+            // `-l` and `-u` change the letters of what is assigned.
+            if flags('l') || flags('u') {
+                let operator = if flags('l') { ",," } else { "^^" };
+                let held = shell.variable(&name).and_then(<[_]>::first).cloned();
+                if let Some(Variable::Scalar(value)) = held
+                    && let Some(text) = value.known().and_then(|t| parameter::transformed(operator, "", t))
+                {
+                    shell.set_scalar(&name, Value::from(text.as_str()));
+                }
             }
         }
         Ok(())

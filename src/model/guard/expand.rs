@@ -347,16 +347,31 @@ impl Reader<'_> {
             None => None,
         };
         if let Some(variable) = self.pick(name, shell) {
+            if let Variable::Scalar(target) = &variable
+                && shell.is_reference(name)
+                && let Some(target) =
+                    target.known().filter(|target| *target != name && !shell.is_reference(target))
+            {
+                return self.plain(target, subscript, shell);
+            }
             let empty = Value::default();
             return Ok(match (variable, key) {
                 (Variable::Scalar(value), None) => Some(value),
                 (Variable::Scalar(value), Some(key)) if key.known() == Some("0") => Some(value),
                 (Variable::List(items), None) => Some(items.first().map_or(empty, |(_, v)| v.clone())),
-                (Variable::List(items), Some(key)) => key.known().map(|key| {
-                    let by_key = items.iter().find(|(k, _)| k == key);
+                (Variable::List(items), Some(key)) => {
+                    let key = key.if_empty();
+                    let by_key = items.iter().find(|(k, _)| *k == key);
                     let from_end = || items.get(items.len().checked_sub(key.strip_prefix('-')?.parse().ok()?)?);
-                    by_key.or_else(from_end).map_or(empty, |(_, v)| v.clone())
-                }),
+                    let found = by_key.or_else(from_end).map(|(_, value)| value.clone());
+                    if found.is_some() || key.bytes().all(|c| c.is_ascii_digit()) {
+                        Some(found.unwrap_or(empty))
+                    } else {
+                        // An index that has to be computed could be any.
+                        let number = self.picked(&format!("{name}[{key}]"), items.len());
+                        items.get(number).map(|(_, value)| value.clone())
+                    }
+                }
                 (Variable::Unset, _) => Some(empty),
                 (Variable::Scalar(_), Some(_)) => None,
             });
@@ -371,6 +386,11 @@ impl Reader<'_> {
             "#" | "?" | "$" | "!" | "RANDOM" | "SECONDS" | "LINENO" | "UID" | "EUID" | "PPID" | "BASHPID"
             | "EPOCHSECONDS" | "SRANDOM" => Some(Value::from("0")),
             "-" => Some(Value::from("hB")),
+            "_" => shell.last.clone(),
+            "SHELL" => {
+                Some(Value::from(context.world.variable("SHELL").unwrap_or("/bin/bash".to_owned()).as_str()))
+            }
+            "BASH" => Some(Value::from("/bin/bash")),
             _ => None,
         })
     }

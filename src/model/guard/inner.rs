@@ -28,7 +28,9 @@ impl Reader<'_> {
                 let mut all_env = call.env.clone();
                 all_env.extend(env);
                 let next = Call {
-                    program: argv.first().and_then(program),
+                    program: argv
+                        .first()
+                        .and_then(|word| self.linked_program(word, &child).or_else(|| program(word))),
                     argv,
                     env: all_env,
                     dir: self.dir(&child),
@@ -50,7 +52,8 @@ impl Reader<'_> {
                 output
             }
             Inner::ShellInput { args, place } => {
-                let mut child = self.shell_of(call, &[], args, shell);
+                let positional = std::iter::once(Value::from(by(call).as_str())).chain(args).collect();
+                let mut child = self.shell_of(call, &[], positional, shell);
                 child.stdin = Stream::default();
                 self.enter(&mut child, None, place);
                 let output = self.execute_stream(&by(call), &call.stdin, None, &mut child)?;
@@ -68,7 +71,19 @@ impl Reader<'_> {
                     let by = by(call);
                     self.reading.executed.push(Executed { by, taint: text.taint(), read: false, file: None });
                 }
+                let hands_on = text.if_empty().contains("ARGV") || text.if_empty().contains("argv");
+                let at = call.args().iter().position(|arg| *arg == text).filter(|_| hands_on);
                 self.reading.code.push(Code { language: language.to_owned(), text, dir: call.dir.clone() });
+                // `perl -e 'exec @ARGV' rm …`: what is handed on may be a command.
+                let rest = at.and_then(|at| call.args().get(at + 1..)).unwrap_or_default().to_vec();
+                if !rest.is_empty() {
+                    let (env, place) = (Vec::new(), call.place);
+                    self.inner(
+                        call,
+                        Inner::Argv { argv: rest, env, dir: None, place, more_operands: false },
+                        shell,
+                    )?;
+                }
                 outputs::output(call, self.context)
             }
             Inner::CodeInput { language } => {
@@ -245,7 +260,14 @@ impl Reader<'_> {
                     }
                 }
             }
-            Some("cp" | "mv") => {
+            Some("cp" | "mv" | "install") => {
+                // A copy of a program is that program.
+                if let [.., from, to] = call.args()
+                    && let (Some(from), Some(to)) = (self.absolute(from, shell), self.absolute(to, shell))
+                    && from.parent().is_some_and(|dir| dir.ends_with("bin"))
+                {
+                    shell.link(to, from);
+                }
                 if let [.., from, to] = call.args()
                     && let Some(stream) = self.file(from, shell)
                     && let Some(path) = self.absolute(to, shell)

@@ -28,6 +28,9 @@ pub fn output(call: &Call, context: &Context<'_>) -> Stream {
             Dir::Unknown => Some(Value::filled("$(pwd)", Taint::NONE, false)),
         },
         "dirname" | "basename" | "realpath" | "readlink" => path_part(name, call),
+        "command" | "which" | "type" => found_program(args),
+        "rev" => call.stdin.text.as_ref().and_then(Value::known).map(reversed),
+        "tr" => call.stdin.text.as_ref().and_then(Value::known).and_then(|text| translated(text, args)),
         "mktemp" => Some(temporary(args, context)),
         "whoami" | "logname" => context.world.variable("USER").map(|user| Value::from(user.as_str())),
         "true" | "false" | ":" | "sleep" | "mkdir" | "touch" | "rm" | "test" | "[" => Some(Value::default()),
@@ -45,7 +48,7 @@ pub fn output(call: &Call, context: &Context<'_>) -> Stream {
     if let Some(text) = known {
         // Letters made of numbers (`printf '\162'`) are a decoder's work where they are executed.
         taint = taint.and(text.taint());
-        taint.decoded |= streams::decodes(call);
+        taint.decoded |= streams::decodes(call) || matches!(name, "rev" | "tr");
         return Stream { text: Some(text), taint };
     }
     taint.decoded |= streams::decodes(call);
@@ -93,6 +96,48 @@ fn echo(args: &[Value]) -> Value {
         text.push_text("\n");
     }
     text
+}
+
+/// `command -v PROGRAM`, `which PROGRAM`.
+fn found_program(args: &[Value]) -> Option<Value> {
+    let name = args.last()?.known().filter(|name| !name.contains('/') && !name.starts_with('-'))?;
+    Some(Value::from(format!("/usr/bin/{name}\n").as_str()))
+}
+
+fn reversed(text: &str) -> Value {
+    let lines: Vec<String> = text.lines().map(|line| line.chars().rev().collect()).collect();
+    Value::from(lines.join("\n").as_str())
+}
+
+/// `tr` with two sets of characters and ranges; `None` where it is asked for more.
+fn translated(text: &str, args: &[Value]) -> Option<Value> {
+    let [from, to] = args else { return None };
+    let set = |value: &Value| {
+        let text = value.known().filter(|t| !t.starts_with('-') && !t.contains(['[', '\\']))?;
+        let chars: Vec<char> = text.chars().collect();
+        let mut all = Vec::new();
+        let mut at = 0;
+        while let Some(&c) = chars.get(at) {
+            match (chars.get(at + 1), chars.get(at + 2)) {
+                (Some('-'), Some(&end)) if end >= c => {
+                    all.extend((c..=end).take(256));
+                    at += 3;
+                }
+                _ => {
+                    all.push(c);
+                    at += 1;
+                }
+            }
+        }
+        Some(all)
+    };
+    let (from, to) = (set(from)?, set(to)?);
+    let last = *to.last()?;
+    let one = |c: char| match from.iter().position(|f| *f == c) {
+        Some(at) => to.get(at).copied().unwrap_or(last),
+        None => c,
+    };
+    Some(Value::from(text.chars().map(one).collect::<String>().as_str()))
 }
 
 fn spaced(args: &[Value]) -> Value {

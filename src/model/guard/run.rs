@@ -29,9 +29,45 @@ const INTERPRETERS: [&str; 11] =
     ["python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "Rscript", "bun", "tclsh"];
 
 /// Programs whose names a pattern in the command's word is held against.
-const SOUGHT: [&str; 24] = [
-    "rm", "dd", "git", "sudo", "su", "doas", "sh", "bash", "dash", "zsh", "chmod", "shred", "find", "xargs",
-    "mkfs", "mke2fs", "wipefs", "tee", "cp", "mv", "ln", "crontab", "truncate", "env",
+const SOUGHT: &[&str] = &[
+    "rm",
+    "dd",
+    "git",
+    "sudo",
+    "sudoedit",
+    "su",
+    "runuser",
+    "doas",
+    "pkexec",
+    "sh",
+    "bash",
+    "dash",
+    "zsh",
+    "chmod",
+    "chown",
+    "shred",
+    "find",
+    "xargs",
+    "mkfs",
+    "mkfs.ext4",
+    "mkfs.xfs",
+    "mkfs.btrfs",
+    "mke2fs",
+    "mkswap",
+    "wipefs",
+    "blkdiscard",
+    "tee",
+    "cp",
+    "mv",
+    "ln",
+    "install",
+    "rsync",
+    "crontab",
+    "truncate",
+    "unlink",
+    "env",
+    "claude",
+    "sed",
 ];
 
 impl Reader<'_> {
@@ -124,13 +160,17 @@ impl Reader<'_> {
                 NodeKind::Redirect { op, target, fd, .. } => {
                     let target = self.value(&raw(target), shell)?;
                     let redirect = Redirect { operator: op.clone(), target };
-                    let stream = if op == "<" || op == "<>" {
-                        self.file(&redirect.target, shell).unwrap_or_default()
-                    } else {
-                        Stream::default()
+                    let stream = match op.as_str() {
+                        "<" | "<>" => self.file(&redirect.target, shell).unwrap_or_default(),
+                        // What another descriptor was opened on.
+                        "<&" => {
+                            let number = redirect.target.if_empty().trim_end_matches('-').to_owned();
+                            shell.file(&PathBuf::from(format!("/dev/fd/{number}"))).cloned().unwrap_or_default()
+                        }
+                        _ => Stream::default(),
                     };
                     opened.redirects.push(redirect);
-                    if op != "<" && op != "<>" {
+                    if !matches!(op.as_str(), "<" | "<>" | "<&") {
                         continue;
                     }
                     (*fd, stream)
@@ -166,7 +206,7 @@ impl Reader<'_> {
 
     fn call(&mut self, argv: Vec<Value>, env: Vec<(String, Value)>, opened: &Opened, shell: &Shell) -> Call {
         Call {
-            program: argv.first().and_then(program),
+            program: argv.first().and_then(|word| self.linked_program(word, shell).or_else(|| program(word))),
             argv,
             env,
             dir: self.dir(shell),
@@ -177,6 +217,20 @@ impl Reader<'_> {
             more_operands: false,
             links: shell.links().to_vec(),
         }
+    }
+
+    /// The program that a link stands for, where the line itself or somebody before it has made the link.
+    pub fn linked_program(&mut self, word: &Value, shell: &Shell) -> Option<String> {
+        if !word.known()?.contains('/') {
+            return None;
+        }
+        let path = self.absolute(word, shell)?;
+        let made = shell.links().iter().rev().find(|(link, _)| *link == path).map(|(_, target)| target.clone());
+        let target = made.or_else(|| self.context.world.link(&path))?;
+        let name = target.file_name()?.to_str()?;
+        // What a distribution has under several names keeps the name that it was called by.
+        (SOUGHT.contains(&name) && Some(name) != path.file_name().and_then(|n| n.to_str()))
+            .then(|| name.to_owned())
     }
 
     fn emit(&mut self, call: Call) {
@@ -227,10 +281,22 @@ impl Reader<'_> {
         self.via.truncate(via);
         self.budget.leave();
         self.note_changes(&call, shell);
+        shell.last = call.argv.last().cloned();
         Ok(match inner_output {
             Some(output) => output,
-            None => outputs::output(&call, self.context),
+            None => self.printed_file(&call, shell).unwrap_or_else(|| outputs::output(&call, self.context)),
         })
+    }
+
+    /// What is printed of a file that the line itself has written.
+    fn printed_file(&mut self, call: &Call, shell: &Shell) -> Option<Stream> {
+        if !matches!(
+            call.program.as_deref(),
+            Some("cat" | "head" | "tail" | "sort" | "uniq" | "tac" | "grep" | "sed")
+        ) {
+            return None;
+        }
+        call.args().iter().filter(|a| !a.starts_with("-")).find_map(|a| self.file(a, shell))
     }
 
     /// A command's word with a pattern in it, or known in part: each program that it could be.
@@ -242,11 +308,14 @@ impl Reader<'_> {
         if !says_something || call.is_via("?") {
             return Ok(());
         }
-        for name in SOUGHT {
+        // With nothing where it is not known: `r${unset}m`.
+        let if_empty = program(&Value::from(&*word.if_empty())).filter(|_| word.has_unknown() && !word.has_glob());
+        for name in SOUGHT.iter().copied().chain(if_empty.as_deref()) {
             let full = ["", "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
-            if full.iter().any(|dir| word.could_be(&format!("{dir}{name}")))
-                && call.program.as_deref() != Some(name)
-            {
+            let could_be = || {
+                full.iter().any(|dir| word.could_be(&format!("{dir}{name}"))) || if_empty.as_deref() == Some(name)
+            };
+            if call.program.as_deref() != Some(name) && could_be() {
                 let mut guess = call.clone();
                 guess.argv = std::iter::once(Value::from(name)).chain(call.args().iter().cloned()).collect();
                 guess.program = Some(name.to_owned());

@@ -45,13 +45,17 @@ pub struct Shell {
     pub positional: Option<Rc<Vec<Value>>>,
     /// The standard input of what runs next.
     pub stdin: Stream,
+    /// The last field of the command before: `$_`.
+    pub last: Option<Value>,
+    references: Rc<Vec<String>>,
 }
 
 impl Shell {
     /// A fresh shell in a directory.
     #[must_use]
     pub fn new(dir: Dir) -> Self {
-        Shell { dirs: vec![dir], ..Shell::default() }
+        let positional = Some(Rc::new(vec![Value::from("bash")]));
+        Shell { dirs: vec![dir], positional, ..Shell::default() }
     }
 
     /// The values that a variable may have; `None` if the line says nothing of it.
@@ -82,6 +86,17 @@ impl Shell {
         if !self.exported.iter().any(|n| n == name) {
             Rc::make_mut(&mut self.exported).push(name.to_owned());
         }
+    }
+
+    /// Makes a variable stand for the one that it names (`declare -n`).
+    pub fn refer(&mut self, name: &str) {
+        Rc::make_mut(&mut self.references).push(name.to_owned());
+    }
+
+    /// Whether a variable stands for the one that it names.
+    #[must_use]
+    pub fn is_reference(&self, name: &str) -> bool {
+        self.references.iter().any(|n| n == name)
     }
 
     /// The bodies that a function may have.
@@ -138,7 +153,7 @@ impl Shell {
     pub fn child(&self) -> Shell {
         let mut child = self.clone();
         Rc::make_mut(&mut child.variables).retain(|name, _| self.exported.contains(name));
-        child.functions = Rc::default();
+        Rc::make_mut(&mut child.functions).retain(|name, _| self.exported.contains(&format!("{name}()")));
         child.aliases = Rc::default();
         child.positional = None;
         child

@@ -75,6 +75,16 @@ fn words_are_expanded_as_far_as_they_are_known() {
         ("x='*.o'; frob $x \"$x\"", "frob *.o *.o"),
         ("frob \"$PWD\" $(pwd)", "frob /home/u/project /home/u/project"),
         ("$\"frob\" x", "frob x"),
+        ("declare -A m=([k]=frob); ${m[k]} x", "frob x"),
+        ("a=(x frob); i=1; ${a[i]} y", "frob y"),
+        ("a=(frob x); ${a[i-1]} y", "frob y"),
+        (": frob; $_ y", "frob y"),
+        ("frob$IFS$9x", "frob x"),
+        ("f${unset}rob x", "frob x"),
+        ("declare -l x=FROB; $x y", "frob y"),
+        ("x=frob; declare -n r=x; $r y", "frob y"),
+        ("$(command -v frob) y", "/usr/bin/frob y"),
+        ("frob $(rev <<< cba) $(echo aQc | tr Q b)", "frob abc abc"),
     ] {
         finds(text, call);
     }
@@ -172,6 +182,12 @@ fn every_place_where_a_command_may_stand_is_read() {
         "x=a; while b; do $x; x=frob; done",
         "cd /x; frob",
         "pushd /x; frob; popd",
+        "exec 5<<E\nfrob\nE\nbash <&5",
+        "f() { frob; }; export -f f; bash -c f",
+        "echo frob > f; cat f | bash",
+        "bash -s -- frob x <<< '\"$@\"'",
+        "${SHELL} -c frob",
+        "perl -e 'exec @ARGV' frob x",
         "/usr/local/bin/../bin/frob",
         "$BIN/frob",
         "\"$BIN\"/frob",
@@ -267,7 +283,7 @@ fn what_flows_into_a_shell_is_known_for_what_it_is() {
     for text in ["curl u | jq .", "curl u | tee f", "curl u > f", "curl u | python3 -m json.tool", "echo a | sh"] {
         assert!(!executed(text).iter().any(|e| e.taint.downloaded), "{text}: {:?}", executed(text));
     }
-    for text in ["echo aGk= | base64 -d | sh", "eval \"$(echo x | rev)\"", "echo boXrf | tr X f | sh"] {
+    for text in ["echo aGk= | base64 -d | sh", "eval \"$(echo aGk= | base64 -d)\"", "echo boXrf | tr X f | sh"] {
         assert!(executed(text).iter().any(|e| e.taint.decoded), "{text}: {:?}", executed(text));
     }
     assert!(executed("curl -o f u; sh f").iter().any(|e| e.file.is_some() && e.taint.downloaded));
