@@ -6,10 +6,10 @@ CLIENTS := .clients
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test demo bench simulate install uninstall clean
+.PHONY: help tools clients build check test demo bench simulate guard-lab install uninstall clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 tools: ## install what the tests and the demo need (tmux; Debian)
 	@command -v tmux >/dev/null || { \
@@ -50,6 +50,10 @@ bench: tools ## figures: ticks, plans, hooks, beside a floor in the same run
 
 simulate: ## weeks of work under several switching policies; ARGS=--sweep looks for settings
 	$(CARGO) run --release --quiet --example simulate -- $(ARGS)
+
+guard-lab: ## the guard against a real bash in a sealed root; ARGS='--seed 7 --count 8000'
+	$(CARGO) build --release --quiet --example guard-lab --example guard-lab-inside
+	target/release/examples/guard-lab run $(ARGS)
 
 install: build ## install to PREFIX (DESTDIR is obeyed)
 	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover

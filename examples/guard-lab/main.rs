@@ -11,7 +11,7 @@
 //!   anything of the host is in reach (`inside/seal.rs`); `tests/guard_lab.rs` leaves one part of the seal out after
 //!   the other and shows that it does.
 //! - **No false block** (`guard-lab corpus`). The commands that others' tests take for harmless, read from a checkout.
-//! - **No panic, nothing slow** (`guard-lab fuzz`, and `fuzz/` with coverage).
+//! - **No panic, nothing slow** (`fuzz/`, with coverage).
 //!
 //! Nothing here gives text to a shell of this machine.
 #![allow(
