@@ -32,21 +32,6 @@ fn chmod(w: &World, path: &str, mode: u32) {
     std::fs::set_permissions(w.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn git(w: &World, args: &[&str]) -> String {
-    let output = w
-        .fenced(Path::new("git"))
-        .arg("-C")
-        .arg(w.path("app"))
-        .args(["-c", "user.name=a", "-c", "user.email=a@b"])
-        .args(args)
-        .env_clear()
-        .envs(&w.env)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// Everything below a directory, with links, modes and empty directories.
 fn picture(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -221,27 +206,27 @@ fn a_link_is_written_through_inside_the_project_and_never_replaced() {
 #[test]
 fn git_status_stays_as_it_was() {
     let w = World::new();
-    git(&w, &["init", "-q"]);
+    w.git(&["-C", "app", "init", "-q"]);
     w.write("app/a.txt", "a\n");
-    git(&w, &["add", "a.txt"]);
-    git(&w, &["commit", "-qm", "a"]);
-    let before = (git(&w, &["status", "--porcelain", "-uall"]), picture(&w.path("app")));
+    w.git(&["-C", "app", "add", "a.txt"]);
+    w.git(&["-C", "app", "commit", "-qm", "a"]);
+    let before = (w.git(&["-C", "app", "status", "--porcelain", "-uall"]), picture(&w.path("app")));
     deploy(&w);
-    assert_eq!(git(&w, &["status", "--porcelain", "-uall"]), before.0);
+    assert_eq!(w.git(&["-C", "app", "status", "--porcelain", "-uall"]), before.0);
     assert!(w.path(SETTINGS).exists());
     w.ok(&["deploy-hook", "app", "--remove"]);
     assert_eq!(picture(&w.path("app")), before.1);
     // A settings file that git tracks is not touched.
     w.write(SETTINGS, "{\n  \"model\": \"opus\"\n}\n");
-    git(&w, &["add", ".claude/settings.json"]);
-    git(&w, &["commit", "-qm", "settings"]);
-    let before = (git(&w, &["status", "--porcelain", "-uall"]), picture(&w.path("app")));
+    w.git(&["-C", "app", "add", ".claude/settings.json"]);
+    w.git(&["-C", "app", "commit", "-qm", "settings"]);
+    let before = (w.git(&["-C", "app", "status", "--porcelain", "-uall"]), picture(&w.path("app")));
     let said = deploy(&w);
     assert!(said.contains("git tracks `settings.json`, so `settings.local.json` carries the entry"), "{said}");
-    assert_eq!(git(&w, &["status", "--porcelain", "-uall"]), before.0);
+    assert_eq!(w.git(&["-C", "app", "status", "--porcelain", "-uall"]), before.0);
     assert_eq!(w.cf(&["deploy-hook", "app", "--check"]).code, 0);
     // A linked working tree shares the exclude file.
-    git(&w, &["worktree", "add", "-q", "../tree"]);
+    w.git(&["-C", "app", "worktree", "add", "-q", "../tree"]);
     w.ok(&["deploy-hook", w.path("tree").to_str().unwrap()]);
     w.ok(&["deploy-hook", "app", "--remove"]);
     let tree_status = |w: &World| {
@@ -257,8 +242,8 @@ fn git_status_stays_as_it_was() {
     assert_eq!(tree_status(&w), "");
     w.ok(&["deploy-hook", w.path("tree").to_str().unwrap(), "--remove"]);
     assert_eq!(tree_status(&w), "");
-    git(&w, &["worktree", "remove", "--force", "../tree"]);
-    git(&w, &["branch", "-qD", "tree"]);
+    w.git(&["-C", "app", "worktree", "remove", "--force", "../tree"]);
+    w.git(&["-C", "app", "branch", "-qD", "tree"]);
     assert_eq!(picture(&w.path("app")), before.1);
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Everything that is asked for here would destroy only what lies in the world's own root.
 
-use crate::common::real_client::{Api, VERSIONS, client, world};
+use crate::common::real_client::{Api, client, each_version, world};
 use crate::common::{World, bin, until};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -15,20 +15,11 @@ const LONG: Duration = Duration::from_secs(60);
 const SCRIPT: &str = "app/.claude/hooks/claude-failover-guard.sh";
 const SETTINGS: &str = "app/.claude/settings.json";
 
-/// Each version in a world of its own, at the same time.
-fn each_version(test: impl Fn(&World, &Api, &str) + Sync) {
-    std::thread::scope(|s| {
-        for version in VERSIONS {
-            let test = &test;
-            s.spawn(move || {
-                let scratch = tempfile::tempdir_in("/var/tmp").unwrap();
-                let api = Api::start(scratch.path().join("api"));
-                let w = world(&client(version), &api, "fake-A");
-                w.write("home/Documents/thesis.txt", "years of work\n");
-                test(&w, &api, version);
-            });
-        }
-    });
+/// A world with something in it that nobody wants to lose.
+fn precious(program: &Path, api: &Api) -> World {
+    let w = world(program, api, "fake-A");
+    w.write("home/Documents/thesis.txt", "years of work\n");
+    w
 }
 
 /// Whether the model was told something: it stands in a later question.
@@ -36,29 +27,16 @@ fn was_told(api: &Api, words: &str) -> bool {
     api.log().iter().any(|line| api.body(&line["n"]).contains(words))
 }
 
-fn git(w: &World, args: &[&str]) -> String {
-    let output = w
-        .fenced(Path::new("git"))
-        .args(["-c", "user.name=a", "-c", "user.email=a@b"])
-        .args(args)
-        .env_clear()
-        .envs(&w.env)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 #[test]
 fn what_destroys_does_not_happen_and_the_model_is_told_why() {
-    each_version(|w, api, version| {
+    each_version(precious, |w, api, version| {
         let (app, remote) = (w.path("app").display().to_string(), w.path("remote.git").display().to_string());
-        git(w, &["init", "-q", "--bare", &remote]);
-        git(w, &["-C", &app, "remote", "add", "origin", &remote]);
-        git(w, &["-C", &app, "commit", "-q", "--allow-empty", "-m", "one"]);
-        git(w, &["-C", &app, "push", "-q", "origin", "HEAD:main"]);
-        let pushed = git(w, &["-C", &remote, "rev-parse", "main"]);
-        git(w, &["-C", &app, "commit", "-q", "--amend", "--allow-empty", "-m", "another"]);
+        w.git(&["init", "-q", "--bare", &remote]);
+        w.git(&["-C", &app, "remote", "add", "origin", &remote]);
+        w.git(&["-C", &app, "commit", "-q", "--allow-empty", "-m", "one"]);
+        w.git(&["-C", &app, "push", "-q", "origin", "HEAD:main"]);
+        let pushed = w.git(&["-C", &remote, "rev-parse", "main"]);
+        w.git(&["-C", &app, "commit", "-q", "--amend", "--allow-empty", "-m", "another"]);
         w.write("app/code.txt", "colour = red\n");
         let (settings, code) =
             (w.path(SETTINGS).display().to_string(), w.path("app/code.txt").display().to_string());
@@ -86,14 +64,14 @@ fn what_destroys_does_not_happen_and_the_model_is_told_why() {
         assert_eq!(w.read("home/Documents/thesis.txt"), "years of work\n", "{version}");
         assert!(w.read(SETTINGS).contains("claude-failover-guard.sh"), "{version}");
         assert!(!w.path("app/.claude/settings.local.json").exists(), "{version}");
-        assert_eq!(git(w, &["-C", &remote, "rev-parse", "main"]), pushed, "{version}");
+        assert_eq!(w.git(&["-C", &remote, "rev-parse", "main"]), pushed, "{version}");
         // Ordinary work is not kept from anybody.
         assert_eq!(
             (w.read("app/n.txt").as_str(), w.read("app/code.txt").as_str()),
             ("one\ntwo\n", "colour = blue\n"),
             "{version}"
         );
-        assert!(git(w, &["-C", &remote, "branch", "--list", "topic"]).contains("topic"), "{version}");
+        assert!(w.git(&["-C", &remote, "branch", "--list", "topic"]).contains("topic"), "{version}");
         // Each with its reason, to the one that has asked.
         for rule in ["fs.delete-home", "file.protected-write", "git.push-force"] {
             assert!(
@@ -192,7 +170,7 @@ fn tampering_behind_a_sessions_back() {
         ("hooks are switched off", switched_off, Then::Open),
     ];
     for (what, tamper, then) in cases {
-        each_version(|w, api, version| {
+        each_version(precious, |w, api, version| {
             w.task(
                 "t",
                 "[[bash:echo begun > begun.txt]]\n[[bash:until test -e ../go; do sleep 0.1; done]]\n\
@@ -250,7 +228,7 @@ fn the_machines_entry_holds_where_a_project_switches_hooks_off() {
         eprintln!("only root can lay something over /etc: the machine's entry is not tried with the real client");
         return;
     }
-    each_version(|w, api, version| {
+    each_version(precious, |w, api, version| {
         let etc = w.path("etc");
         std::fs::create_dir_all(etc.join("claude-code")).unwrap();
         std::fs::create_dir_all(w.path("work")).unwrap();
@@ -278,7 +256,7 @@ fn the_machines_entry_holds_where_a_project_switches_hooks_off() {
 
 #[test]
 fn a_persons_own_session_in_a_project_is_guarded_by_the_projects_entry() {
-    each_version(|w, api, version| {
+    each_version(precious, |w, api, version| {
         w.ok(&["deploy-hook", "app"]);
         w.write("acct/.claude.json", "{\"hasCompletedOnboarding\":true}");
         let ask = |command: &str| alone(w, api, version, command, None);

@@ -1,26 +1,11 @@
 //! An account runs out: the real client, two versions, and a stand-in API that holds three accounts.
 
-use crate::common::real_client::{Api, VERSIONS, client, world_with_accounts};
+use crate::common::real_client::{Api, each_version, world_with_accounts};
 use crate::common::{World, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// Each version in a world of its own, at the same time.
-fn each_version(test: impl Fn(&World, &Api, &str) + Sync) {
-    std::thread::scope(|s| {
-        for version in VERSIONS {
-            let test = &test;
-            s.spawn(move || {
-                let scratch = tempfile::tempdir_in("/var/tmp").unwrap();
-                let api = Api::start(scratch.path().join("api"));
-                let w = world_with_accounts(&client(version), &api);
-                test(&w, &api, version);
-            });
-        }
-    });
-}
 
 fn account_of(w: &World, session: &str) -> String {
     w.session(session)["account"].as_str().unwrap_or_default().to_owned()
@@ -47,7 +32,7 @@ fn failures(w: &World, session: &str) -> usize {
 
 #[test]
 fn a_limit_in_the_middle_of_a_task() {
-    each_version(|w, api, version| {
+    each_version(world_with_accounts, |w, api, version| {
         in_the_middle(w);
         let id = w.session("p-0")["conversation"].clone();
         api.mode(&json!({ "*": "ok", "fake-A": "429_5h" }));
@@ -83,7 +68,7 @@ fn a_limit_in_the_middle_of_a_task() {
 
 #[test]
 fn usage_that_climbs_moves_sessions_before_the_limit() {
-    each_version(|w, api, version| {
+    each_version(world_with_accounts, |w, api, version| {
         api.mode(&json!({ "*": "ok", "@usage": { "fake-A": [0.5, 0.1], "*": [0.05, 0.05] } }));
         w.task("t", "[[say:hello]]");
         w.drive("done", |w| w.place("t") == "done md");
@@ -105,7 +90,7 @@ fn usage_that_climbs_moves_sessions_before_the_limit() {
 
 #[test]
 fn a_target_that_refuses_the_login() {
-    each_version(|w, api, version| {
+    each_version(world_with_accounts, |w, api, version| {
         in_the_middle(w);
         let id = w.session("p-0")["conversation"].clone();
         api.mode(&json!({ "*": "ok", "fake-A": "429_5h", "fake-B": "401" }));
@@ -129,7 +114,7 @@ fn a_target_that_refuses_the_login() {
 
 #[test]
 fn all_accounts_exhausted_and_then_the_reset() {
-    each_version(|w, api, version| {
+    each_version(world_with_accounts, |w, api, version| {
         // One reset from the first answer on: a window does not change its end.
         let until_ = jiff::Timestamp::now().as_second() + 2 * 3600;
         api.mode(&json!({ "*": "ok", "@reset_5h": until_ }));
@@ -168,7 +153,7 @@ fn all_accounts_exhausted_and_then_the_reset() {
 
 #[test]
 fn errors_of_the_service_and_quoted_limits_move_nothing() {
-    each_version(|w, api, version| {
+    each_version(world_with_accounts, |w, api, version| {
         api.mode(&json!({ "*": "ok", "fake-A": "529:6" }));
         w.task(
             "t",
@@ -198,7 +183,7 @@ fn errors_of_the_service_and_quoted_limits_move_nothing() {
 /// One in a long tool call, one at a permission prompt, one dedicated with a half-typed line, three idle.
 #[test]
 fn six_sessions_each_at_something_else() {
-    each_version(|w, api, version| {
+    each_version(world_with_accounts, |w, api, version| {
         w.pool(5);
         let config = w.read("config.yaml").replace(
             "client:\n",

@@ -313,6 +313,16 @@ impl World {
         text.replace(&self.root.path().display().to_string(), "ROOT")
     }
 
+    /// What git says; it must succeed.
+    pub fn git(&self, args: &[&str]) -> String {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        let mut git = self.fenced(Path::new("git"));
+        git.args(identity).args(args).env_clear().envs(&self.env).current_dir(self.root.path());
+        let output = git.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
     pub fn read(&self, relative: &str) -> String {
         std::fs::read_to_string(self.path(relative)).unwrap_or_default()
     }

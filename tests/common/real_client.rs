@@ -71,6 +71,21 @@ impl Drop for Api {
     }
 }
 
+/// Each version in a world of its own, at the same time.
+pub fn each_version(world: impl Fn(&Path, &Api) -> World + Sync, test: impl Fn(&World, &Api, &str) + Sync) {
+    std::thread::scope(|s| {
+        for version in VERSIONS {
+            let (world, test) = (&world, &test);
+            s.spawn(move || {
+                let scratch = tempfile::tempdir_in("/var/tmp").unwrap();
+                let api = Api::start(scratch.path().join("api"));
+                let w = world(&client(version), &api);
+                test(&w, &api, version);
+            });
+        }
+    });
+}
+
 /// A made-up login in an account's home of a world, which shares its conversations.
 pub fn log_in(w: &World, home: &str, token: &str) {
     let home = w.path(home);

@@ -10,7 +10,7 @@ mod repository;
 
 pub use alias::{Alias, alias, config_is_out_of_sight};
 pub use branch::{Head, head_before};
-pub use command::{Command, command};
+pub use command::{Command, GLOBAL_OPTIONS, command};
 
 #[cfg(test)]
 mod tests;

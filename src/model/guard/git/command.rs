@@ -7,7 +7,7 @@ use crate::model::guard::reading::{Call, Dir, Place};
 use crate::model::guard::value::Value;
 
 /// The options before the subcommand.
-const GLOBAL: Grammar = Grammar::stop(
+pub const GLOBAL_OPTIONS: Grammar = Grammar::stop(
     "hvpP",
     &[
         "C=",
@@ -79,7 +79,7 @@ pub fn command(call: &Call) -> Option<Command> {
         return None;
     }
     let words = call.args();
-    let parsed = options::read(&GLOBAL, words);
+    let parsed = options::read(&GLOBAL_OPTIONS, words);
     // An unknown word may be an option, or the subcommand itself: that only where nothing else can be it.
     let known_words = parsed.operands.iter().all(|w| !w.starts_with("-"));
     let at = match parsed.operands_at.first() {

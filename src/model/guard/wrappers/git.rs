@@ -1,36 +1,10 @@
 //! git: its settings, options and subcommands that run something.
 
 use super::{Inner, words};
+use crate::model::guard::git::GLOBAL_OPTIONS;
 use crate::model::guard::options::{self, Grammar};
 use crate::model::guard::reading::Call;
 use crate::model::guard::value::Value;
-
-const GLOBAL: Grammar = Grammar::stop(
-    "v",
-    &[
-        "C=",
-        "c=",
-        "git-dir=",
-        "work-tree=",
-        "namespace=",
-        "exec-path?",
-        "config-env=",
-        "super-prefix=",
-        "attr-source=",
-        "list-cmds=",
-        "p,paginate",
-        "P,no-pager",
-        "bare",
-        "no-replace-objects",
-        "literal-pathspecs",
-        "no-optional-locks",
-        "html-path",
-        "man-path",
-        "info-path",
-        "h,help",
-        "version",
-    ],
-);
 
 /// Settings that are commands: section, last part of the name; a part between them does not matter.
 const COMMANDS: &[(&str, &str)] = &[
@@ -179,7 +153,7 @@ static VERBS: &[Verb] = &[
 /// What a call of git runs.
 pub(super) fn inner(_: &str, call: &Call) -> Vec<Inner> {
     let words = call.args();
-    let parsed = options::read(&GLOBAL, words);
+    let parsed = options::read(&GLOBAL_OPTIONS, words);
     let dir = parsed.value("C");
     let mut found: Vec<Inner> = parsed.values("c").filter_map(given).collect();
     for at in parsed.perhaps_first.iter().take(super::MAX_READINGS).chain(parsed.operands_at.first()) {
