@@ -6,7 +6,7 @@ CLIENTS := .clients
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test demo bench simulate guard-lab install uninstall clean
+.PHONY: help tools clients build check test soak demo bench simulate guard-lab install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -38,6 +38,11 @@ $(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
 test: tools clients check ## everything that must be green
 	$(CARGO) build --all-targets --features crash-points
 	$(CARGO) test --features crash-points
+
+soak: tools ## three days of work in a quarter of an hour, with everything dying; SEED=n
+	$(CARGO) build --quiet --all-targets --features crash-points
+	CLAUDE_FAILOVER_SOAK=long CLAUDE_FAILOVER_SOAK_SEED=$(or $(SEED),1) \
+	  $(CARGO) test --quiet --features crash-points --test cli -- soak --nocapture
 
 demo: tools ## a pool of three sessions works five tasks off, on a stand-in agent
 	$(CARGO) build --quiet --bin claude-failover --example stand-in-agent

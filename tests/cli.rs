@@ -25,5 +25,6 @@ mod real_client;
 mod real_guard;
 mod real_switch;
 mod scripts;
+mod soak;
 mod switch;
 mod tasks;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use claude_failover::sys::clock;
+
 use crate::account::Account;
 use crate::hooks::Hooks;
 use crate::script::{self, Directive};
@@ -68,7 +70,7 @@ fn start_time() -> String {
 }
 
 fn stamp() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    clock::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 impl Client {
@@ -127,7 +129,7 @@ impl Client {
             return;
         }
         self.status = (status.to_owned(), waiting_for.to_owned());
-        let now = jiff::Timestamp::now().as_millisecond();
+        let now = clock::now().as_millisecond();
         let mut value = json!({
             "pid": std::process::id(), "sessionId": self.id, "cwd": self.cwd, "startedAt": now,
             "procStart": start_time(), "version": "2.1.330", "kind": "interactive", "entrypoint": "cli",

@@ -1,4 +1,7 @@
-//! What time it is. `CLAUDE_FAILOVER_NOW` (RFC 3339) fixes it for tests; always compiled in.
+//! What time it is. `CLAUDE_FAILOVER_NOW` fixes it for tests, or lets it run faster; always compiled in.
+//!
+//! Either a time (RFC 3339), at which it stands still, or `FROM xN`: since the time FROM it has run N times
+//! as fast as it does, so that all processes see the same days go by.
 #![expect(clippy::disallowed_methods, reason = "this is the module the lint points to")]
 
 use jiff::Timestamp;
@@ -7,7 +10,14 @@ use std::time::{Duration, Instant};
 /// The wall clock, or what `CLAUDE_FAILOVER_NOW` says.
 #[must_use]
 pub fn now() -> Timestamp {
-    std::env::var("CLAUDE_FAILOVER_NOW").ok().and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
+    let real = Timestamp::now();
+    std::env::var("CLAUDE_FAILOVER_NOW").ok().and_then(|text| told(&text, real)).unwrap_or(real)
+}
+
+fn told(text: &str, real: Timestamp) -> Option<Timestamp> {
+    let Some((from, times)) = text.split_once(" x") else { return text.parse().ok() };
+    let (from, times): (Timestamp, i32) = (from.parse().ok()?, times.parse().ok()?);
+    from.checked_add(real.duration_since(from).checked_mul(times)?).ok()
 }
 
 /// The identity of this boot of the machine: pids and start times mean nothing in another one.
@@ -53,4 +63,19 @@ impl Stopwatch {
 /// Lets time pass: the client's composer needs it between a line and its Enter.
 pub fn pause(time: Duration) {
     std::thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_stands_still_and_one_that_runs() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let real = at("2026-01-01T00:00:10Z");
+        assert_eq!(told("2030-05-05T00:00:00Z", real), Some(at("2030-05-05T00:00:00Z")));
+        assert_eq!(told("2026-01-01T00:00:00Z x360", real), Some(at("2026-01-01T01:00:00Z")));
+        assert_eq!(told("2026-01-01T00:00:00Z xx", real), None);
+        assert_eq!(told("soon", real), None);
+    }
 }
