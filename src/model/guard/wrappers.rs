@@ -1,5 +1,6 @@
 //! Programs that run other programs: each with its own option grammar.
 
+mod containers;
 mod each;
 mod environment;
 mod git;
@@ -9,6 +10,7 @@ mod program_options;
 mod proxies;
 mod remote;
 mod shells;
+mod subcommands;
 mod tails;
 mod terminals;
 mod variables;
@@ -151,6 +153,8 @@ fn handler(program: &str) -> Option<Handler> {
                 .or_else(|| each::reader(name))
                 .or_else(|| interpreters::reader(name))
                 .or_else(|| remote::reader(name))
+                .or_else(|| containers::reader(name))
+                .or_else(|| subcommands::reader(name))
                 .or_else(|| terminals::reader(name))
                 .or_else(|| program_options::reader(name));
             own.or(if name == "git" { Some(git::inner) } else { None }).map(Handler::Own)
