@@ -3,12 +3,14 @@
 
 pub mod arm;
 pub mod assign;
+pub mod checkpoint;
 pub mod deliver;
 pub mod deploy;
 pub mod end;
 pub mod gather;
 pub mod launch;
 pub mod look;
+pub mod restore;
 pub mod self_test;
 pub mod stop;
 pub mod switch;

@@ -76,6 +76,7 @@ pub fn parse() -> Result<Cli, Exit> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Account(commands::account::Args),
+    Checkpoint(commands::checkpoint::Args),
     Config(commands::config::Args),
     DeployHook(commands::deploy_hook::Args),
     Dispatch(commands::dispatch::Args),

@@ -1,6 +1,7 @@
 //! One file a subcommand; here the one match.
 
 pub mod account;
+pub mod checkpoint;
 pub mod config;
 pub mod deploy_hook;
 pub mod dispatch;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     let env = || Env::new(&cli.global);
     match &cli.command {
         Command::Account(args) => account::run(&env()?, args),
+        Command::Checkpoint(args) => checkpoint::run(&env()?, args),
         Command::Config(args) => config::run(&cli.global, args),
         Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
         Command::DeployHook(args) => deploy_hook::run(&env()?, args),

@@ -62,6 +62,8 @@ pub struct Config {
     pub quota: Quota,
     /// How sessions are moved.
     pub switch: Switch,
+    /// Snapshots of sessions.
+    pub checkpoint: Checkpoint,
     /// Whether sessions are launched with the guard, and it is put into their projects.
     pub guard_deploy: bool,
     /// What is changed of the guard's built-in rules, for every project.
@@ -271,6 +273,19 @@ pub struct Switch {
     pub verify_timeout: SignedDuration,
     /// A link that is kept on the active account's home.
     pub link: Option<PathBuf>,
+}
+
+/// Snapshots of sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checkpoint {
+    /// How often the timer runs it.
+    pub interval: SignedDuration,
+    /// So many of a session are kept, the newest.
+    pub keep: usize,
+    /// Of so many days the newest of the day as well.
+    pub keep_days: usize,
+    /// Lines of the screen that are kept, from below.
+    pub pane_lines: usize,
 }
 
 /// What is read beside the file.

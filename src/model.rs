@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod account_record;
+pub mod checkpoint;
 pub mod delivery;
 pub mod deploy;
 pub mod dispatch;
@@ -19,6 +20,7 @@ pub mod name;
 pub mod observe;
 pub mod queue;
 pub mod quota;
+pub mod redact;
 pub mod report;
 pub mod screen;
 pub mod session;

@@ -21,3 +21,4 @@ pub mod queue;
 pub mod state_file;
 pub mod store;
 pub mod tmux;
+pub mod transcript;

@@ -11,6 +11,7 @@
 mod accounts;
 mod architecture;
 mod bad_input;
+mod checkpoint;
 mod common;
 mod contention;
 mod crash;

@@ -485,6 +485,82 @@ fn a_switch_of_five_sessions() {
     sweep_in(World::with_accounts, &args, 100, prepare, settle, |w, env| w.cf_env(&args, env).code);
 }
 
+/// A pool session at rest without a task, of which there is a checkpoint already.
+fn with_checkpoint(w: &World) {
+    w.write("config.yaml", w.read("config.yaml") + "checkpoint: {keep: 1, keep_days: 0}\n");
+    w.ok(&["launch", "p-0", "--project", "app", "--prompt", "hello"]);
+    until("idle", SOON, || {
+        w.ok(&["watch", "--no-dispatch"]);
+        w.session("p-0")["note"]["state"] == "idle" && w.session("p-0")["digest"]["stop"].is_object()
+    });
+    w.ok(&["checkpoint"]);
+    // A page of it, and a sign of the client's since: it expires with the next one.
+    let id = w.json(&["checkpoint", "show", "p-0"])["id"].as_str().unwrap().to_owned();
+    w.write(&format!("state/checkpoints/p-0/{id}.md"), "page");
+    let report = "{\"at\":\"2030-01-01T00:00:00Z\",\"event\":\"PostToolUse\"}\n";
+    w.write("state/events/p-0.jsonl", w.read("state/events/p-0.jsonl") + report);
+}
+
+#[test]
+fn checkpoint_is_killed_anywhere() {
+    let settle = |w: &World, n: usize| {
+        let said = w.ok(&["checkpoint"]);
+        assert!(said.contains("unchanged p-0"), "point {n}: {said}");
+        let all = w.json(&["checkpoint", "list"])["checkpoints"].as_array().unwrap().clone();
+        assert!(all.iter().all(|made| made["error"].is_null()), "point {n}: {all:?}");
+        // What a killed run has left goes with the next one that is written.
+        let report = "{\"at\":\"2030-01-01T00:00:01Z\",\"event\":\"PostToolUse\"}\n";
+        w.write("state/events/p-0.jsonl", w.read("state/events/p-0.jsonl") + report);
+        w.ok(&["checkpoint"]);
+        let left = std::fs::read_dir(w.path("state/checkpoints/p-0")).unwrap().count();
+        assert_eq!(left, 1, "point {n}");
+    };
+    sweep(&["checkpoint"], 8, with_checkpoint, settle);
+}
+
+#[test]
+fn checkpoint_restore_is_killed_anywhere() {
+    let prepare = |w: &World| {
+        with_checkpoint(w);
+        w.ok(&["stop", "p-0"]);
+    };
+    let alone = |w: &World, n: usize| {
+        w.drive("it runs", |w| w.session("p-0")["note"]["state"] == "idle");
+        let clients = w.tmux(&["list-panes", "-a", "-F", "#{session_name}"]).out;
+        assert_eq!(clients, "p-0\n", "point {n}: exactly one");
+        let twice: Vec<_> = w.agent_log().into_iter().filter(|l| !l["twice"].is_null()).collect();
+        assert!(twice.is_empty(), "point {n}: two processes in one conversation: {twice:?}");
+    };
+    let args = ["checkpoint", "restore", "p-0"];
+    sweep(&args, 8, prepare, |w, n| {
+        alone(w, n);
+        let made = w.json(&["checkpoint", "show", "p-0"]);
+        assert_eq!(w.session("p-0")["conversation"], made["conversation"], "point {n}");
+        assert_eq!(w.prompts(), ["hello"], "point {n}");
+    });
+    // … with a conversation that begins anew.
+    let gone = |w: &World| {
+        prepare(w);
+        let made = w.json(&["checkpoint", "show", "p-0"]);
+        std::fs::remove_file(made["transcript"]["path"].as_str().unwrap()).unwrap();
+    };
+    sweep(&args, 10, gone, |w, n| {
+        alone(w, n);
+        until("it has heard", SOON, || w.prompts().len() > 1);
+        assert!(w.prompts()[1].starts_with("This conversation is new"), "point {n}: {:#?}", w.prompts());
+    });
+}
+
+#[test]
+fn checkpoint_restore_with_its_task_is_killed_anywhere() {
+    let prepare = |w: &World| {
+        at_work(w);
+        w.ok(&["checkpoint"]);
+        w.ok(&["stop", "p-0", "--keep-task"]);
+    };
+    sweep(&["checkpoint", "restore", "p-0"], 10, prepare, done_alone);
+}
+
 /// A settings file of somebody's, in a repository.
 fn with_settings(w: &World) {
     let git = std::process::Command::new("git")

@@ -7,6 +7,7 @@
     reason = "a program of the developers"
 )]
 
+mod checkpoint;
 mod switch;
 mod world;
 
@@ -62,10 +63,13 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench switch`: only what a switch costs.
+    // `bench switch`, `bench checkpoint`: only what these cost.
     if std::env::args().nth(1).is_some_and(|word| word == "switch") {
         switch::ticks();
         return switch::moves();
+    }
+    if std::env::args().nth(1).is_some_and(|word| word == "checkpoint") {
+        return checkpoint::transcripts();
     }
     let w = World::new("busy", 20, 1000, 10);
     w.make_busy(10);
@@ -123,4 +127,5 @@ fn main() {
     drop(w);
     switch::ticks();
     switch::moves();
+    checkpoint::transcripts();
 }

@@ -161,6 +161,9 @@ impl Client {
         let mut input = self.common("");
         input["model"] = json!({ "id": self.model, "display_name": self.model });
         input["version"] = "2.1.330".into();
+        let length = self.transcript.metadata().map_or(0, |meta| meta.len());
+        input["context_window"] = json!({ "total_input_tokens": length / 4, "context_window_size": 200_000,
+            "current_usage": null, "used_percentage": length / 8000 });
         input["rate_limits"] = self.account.rate_limits();
         self.hooks.statusline(&input);
     }
@@ -388,6 +391,9 @@ impl Client {
 
     /// A tool call: asked for as `input`, played by a command.
     fn tool(&mut self, tool: &str, input: &Value, command: &str) {
+        let call =
+            json!([{ "type": "tool_use", "id": format!("t{}", self.done + 1), "name": tool, "input": input }]);
+        self.write(json!({ "type": "assistant", "message": { "role": "assistant", "content": call } }));
         let input = json!({ "tool_name": tool, "tool_input": input, "tool_use_id": "t" });
         if let Some(reason) = self.hook("PreToolUse", tool, input) {
             self.said.push(format!("  ⎿  blocked: {reason}"));

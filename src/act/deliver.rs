@@ -102,13 +102,15 @@ fn enter_sending(env: &Env, session: &SessionName, lease: &Lease) -> Result<Leas
     .ok_or_else(|| anyhow!("session `{session}` does not have task `{}` any more", lease.task))
 }
 
-/// Launches a client with the task as its first prompt, and waits for its report.
+/// Launches a client with the task as its first prompt, and what the caller adds to it, and waits for its report.
 ///
 /// # Errors
 /// If it could not be started, or it has ended at once. A client may have been started all the same.
 pub fn launch(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec, lease: &Lease) -> Result<Delivery> {
     let lease = enter_sending(env, &spec.session, lease)?;
-    let spec = Spec { prompt: Some(prompt(env, &lease)), ..spec.clone() };
+    // What else it should know comes behind the line by which its arrival is recognised.
+    let more = spec.prompt.as_ref().map(|more| format!("\n\n{more}")).unwrap_or_default();
+    let spec = Spec { prompt: Some(prompt(env, &lease) + &more), ..spec.clone() };
     let client = launch::start(env, tmux, held, &spec)?;
     if enter(env, &spec.session, &lease, Phase::Submitted)?.is_none() {
         return Ok(Delivery::Confirmed);

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use super::accounts;
 use super::guard;
 use super::line::line_of;
-use super::schema::{Raw, RawClient, RawTmux, Time};
-use super::{Account, Client, Config, Dedicated, Dispatch, LoadInputs, Pool, Project, Tmux, TmuxSocket, Watch};
+use super::schema::{Raw, RawCheckpoint, RawClient, RawTmux, Time};
+use super::{
+    Account, Checkpoint, Client, Config, Dedicated, Dispatch, LoadInputs, Pool, Project, Tmux, TmuxSocket, Watch,
+};
 use crate::model::front_matter::is_model;
 use crate::model::name::{AccountName, BadName, ProjectName, SessionName, shown};
 
@@ -206,9 +208,7 @@ pub fn resolve(
     };
     let quota = accounts::quota(&raw, &mut f);
     let switch = accounts::switch(&raw.switch, &home, &mut f);
-    if let Some(dir) = &raw.checkpoint.dir {
-        f.path("checkpoint.dir", dir, &home);
-    }
+    let checkpoint = checkpoint(&raw.checkpoint, &mut f);
     let client = client(raw.client, &home, &mut f);
     let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
     let global = guard::policy("guard", &raw.guard, &home, &mut f);
@@ -241,6 +241,7 @@ pub fn resolve(
         watch,
         quota,
         switch,
+        checkpoint,
         guard_deploy: raw.guard.deploy.unwrap_or(true),
         guard: global,
         warnings,
@@ -272,6 +273,9 @@ fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
             add(&format!("accounts.{n}.limits"), "usage windows are percentages that the client reports");
         }
     }
+    if raw.checkpoint.dir.is_some() {
+        add("checkpoint.dir", "checkpoints lie in the state directory");
+    }
     let m = &raw.mcp_http;
     if m.listen.is_some() || m.bearer_token_env.is_some() || m.enable_trigger.is_some() {
         add("mcp_http", "there is no listener; use `status --json`");
@@ -281,6 +285,26 @@ fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
     }
     if raw.notifications.is_some() {
         add("notifications", "not used by this version");
+    }
+}
+
+fn checkpoint(raw: &RawCheckpoint, f: &mut Faults) -> Checkpoint {
+    let mut number = |key: &str, given: Option<u32>, default: u32, range: std::ops::RangeInclusive<u32>| {
+        let value = given.unwrap_or(default);
+        if !range.contains(&value) {
+            f.add(
+                format!("checkpoint.{key}"),
+                format!("must be a number from {} to {}", range.start(), range.end()),
+            );
+        }
+        value as usize
+    };
+    Checkpoint {
+        // Of none there would be nothing to restore from.
+        keep: number("keep", raw.keep, 20, 1..=1000),
+        keep_days: number("keep_days", raw.keep_days, 14, 0..=366),
+        pane_lines: number("pane_lines", raw.pane_lines, 30, 0..=200),
+        interval: positive("checkpoint.interval", raw.interval, SignedDuration::from_mins(5), f),
     }
 }
 

@@ -143,6 +143,13 @@ pub fn raw(c: &Config) -> s::Raw {
             verify_timeout: time(c.switch.verify_timeout),
             link: c.switch.link.as_deref().and_then(path),
         },
+        checkpoint: s::RawCheckpoint {
+            dir: None,
+            interval: time(c.checkpoint.interval),
+            keep: u32::try_from(c.checkpoint.keep).ok(),
+            keep_days: u32::try_from(c.checkpoint.keep_days).ok(),
+            pane_lines: u32::try_from(c.checkpoint.pane_lines).ok(),
+        },
         ..s::Raw::default()
     }
 }

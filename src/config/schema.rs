@@ -251,8 +251,14 @@ section!(
     }
 );
 section!(
-    /// `checkpoint`: read and checked, used by the checkpoint command.
-    RawCheckpoint { dir: Option<String>, interval: Option<Time>, keep: Option<u32>, }
+    /// `checkpoint`: snapshots of sessions.
+    RawCheckpoint {
+        dir: Option<String>,
+        interval: Option<Time>,
+        keep: Option<u32>,
+        keep_days: Option<u32>,
+        pane_lines: Option<u32>,
+    }
 );
 section!(
     /// `mcp_http`: the daemon's, without effect.

@@ -112,6 +112,9 @@ fn mistakes_are_refused_by_file_line_and_key() {
         ),
         ("switch: {ramp: 0}\n", "c.yaml:2: switch.ramp: must be a number from 1 to 50"),
         ("quota: {max_switches_per_hour: 0}\n", "c.yaml:2: quota.max_switches_per_hour: must be at least 1"),
+        ("checkpoint: {keep: 0}\n", "c.yaml:2: checkpoint.keep: must be a number from 1 to 1000"),
+        ("checkpoint: {pane_lines: 201}\n", "c.yaml:2: checkpoint.pane_lines: must be a number from 0 to 200"),
+        ("checkpoint: {interval: 0s}\n", "c.yaml:2: checkpoint.interval: must be longer than nothing"),
         ("quota: {money: often}\n", "c.yaml:2: quota.money: unknown variant `often`, expected `never` or `last`"),
         ("state_dir: /tmp/x\n", "c.yaml:2: state_dir: the system empties it: `/tmp/x`"),
         (
@@ -151,7 +154,15 @@ fn the_daemons_keys_are_read_and_those_without_effect_are_said() {
     assert_eq!(c.pool.names().first().unwrap().as_str(), "ccl-auto-11");
     assert_eq!(c.pool.names().last().unwrap().as_str(), "ccl-auto-20");
     assert_eq!(c.projects_dir.as_deref(), Some(w.dir.path()));
-    assert_eq!(c.warnings.len(), 2, "{:?}", c.warnings);
+    assert_eq!(c.warnings.len(), 3, "{:?}", c.warnings);
+    assert!(
+        c.warnings[1].contains("checkpoint.dir has no effect: checkpoints lie in the state"),
+        "{:?}",
+        c.warnings
+    );
+    let kept = &c.checkpoint;
+    assert_eq!((kept.keep, kept.keep_days, kept.interval.as_secs()), (10, 14, 300));
+    assert_eq!(w.parse(&c.resolved_yaml().unwrap()).unwrap().checkpoint, *kept);
     assert!(c.warnings[0].starts_with("line 5: accounts.0.limits has no effect"), "{:?}", c.warnings);
 }
 

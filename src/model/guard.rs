@@ -27,7 +27,6 @@ pub mod pattern;
 pub mod policy;
 pub mod reader;
 pub mod reading;
-pub mod redact;
 pub mod rules;
 pub mod run;
 pub mod scan;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+use super::checkpoint::CheckpointId;
 use super::name::{AccountName, ProjectName, SessionName, TaskRef};
 use super::session::{Kind, State};
 
@@ -136,7 +137,7 @@ pub struct Move {
     pub starts: u32,
     /// From what it can be resumed, taken before its client was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<Checkpoint>,
+    pub checkpoint: Option<Resumption>,
     /// The end of the transcript before the new client, in bytes: what comes later is its own.
     #[serde(default)]
     pub transcript_from: u64,
@@ -145,9 +146,13 @@ pub struct Move {
     pub why: String,
 }
 
-/// A snapshot from which a session can be resumed.
+/// What a move needs of a session's checkpoint. The whole of it is in a file of its own, as long as that can be
+/// written: a move does not depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
+pub struct Resumption {
+    /// The name of that file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved_as: Option<CheckpointId>,
     /// When it was taken.
     pub at: Timestamp,
     /// Whose session it is.

@@ -1,4 +1,9 @@
-//! What of a project git knows: where its repository lies, and which of our files are tracked.
+//! What of a project git knows: where its repository lies, which of our files are tracked, what is checked out and
+//! not committed.
+
+mod status;
+
+pub use status::{branch, status};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +15,8 @@ use super::{paths, process};
 pub struct Repository {
     /// The top of the working tree.
     pub top: PathBuf,
+    /// The directory of this working tree: `HEAD`, the index.
+    pub own: PathBuf,
     /// The directory that all its working trees share: refs, `info/`.
     pub common: PathBuf,
 }
@@ -36,10 +43,10 @@ pub fn repository(dir: &Path) -> Option<Repository> {
     }
     let common = match first_line(&git.join("commondir")) {
         Some(common) if !common.is_empty() => git.join(common),
-        _ => git,
+        _ => git.clone(),
     };
     let common = common.canonicalize().ok()?;
-    common.join("HEAD").exists().then_some(Repository { top, common })
+    common.join("HEAD").exists().then_some(Repository { top, own: git, common })
 }
 
 /// Which of these files of a project are in git's index; `None` where git cannot be asked.
@@ -85,8 +92,10 @@ mod tests {
         std::fs::write(tree.join(".git"), format!("gitdir: {}\n", main.join(".git/worktrees/tree").display()))
             .unwrap();
         let common = main.join(".git");
-        assert_eq!(repository(&main.join("a/b")), Some(Repository { top: main, common: common.clone() }));
-        assert_eq!(repository(&tree), Some(Repository { top: tree, common }));
+        let found = repository(&main.join("a/b"));
+        assert_eq!(found, Some(Repository { top: main, own: common.clone(), common: common.clone() }));
+        let own = common.join("worktrees/tree");
+        assert_eq!(repository(&tree), Some(Repository { top: tree, own, common }));
         assert_eq!(repository(&root), None);
     }
 }

@@ -4,6 +4,7 @@
 //! a file of a newer program may be read but not written.
 
 mod accounts;
+mod checkpoints;
 
 pub use accounts::{Active, MEMORY_VERSION};
 
@@ -18,7 +19,7 @@ use crate::model::name::{AccountName, SessionName, TaskRef};
 use crate::model::session::{SESSION_VERSION, SessionRecord};
 use crate::model::task::{TASK_VERSION, TaskRecord};
 
-const DIRS: [&str; 11] = [
+const DIRS: [&str; 12] = [
     "accounts",
     "signals",
     "sessions",
@@ -26,6 +27,7 @@ const DIRS: [&str; 11] = [
     "tasks",
     "overlay",
     "switch",
+    "switch/history",
     "kick",
     "log",
     "lock",
@@ -33,7 +35,7 @@ const DIRS: [&str; 11] = [
 ];
 
 /// Of a newer program's directories the one that is made last.
-const LAST: &str = "switch/history";
+const LAST: &str = "checkpoints";
 
 /// The state directory.
 #[derive(Clone, Debug)]
@@ -125,7 +127,7 @@ impl Store {
         for dir in DIRS {
             atomic::ensure_dir(&self.root.join(dir))?;
         }
-        for name in ["dispatch", "watch", "quota-check", "switch", "state"] {
+        for name in ["dispatch", "watch", "quota-check", "switch", "checkpoint", "state"] {
             // Made now: at the moment of need there may be no inode left.
             match lock::attempt(&self.lock_path(name), "") {
                 Ok(_) | Err(lock::LockError::Busy { .. }) => {}

@@ -354,6 +354,34 @@ impl Tmux {
         Ok(self.call(&["capture-pane", "-p", "-t", pane.as_str()])?.stdout)
     }
 
+    /// The visible rows of several panes, in one child process; none for a pane that is gone.
+    ///
+    /// # Errors
+    /// If tmux could not be asked: that says nothing about the panes.
+    pub fn captures(&self, panes: &[&PaneId]) -> Result<Vec<Option<String>>, TmuxError> {
+        if panes.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A line between two screens that none of them can hold.
+        let mark = uuid::Uuid::new_v4().to_string();
+        let mut args: Vec<&str> = Vec::new();
+        for pane in panes {
+            args.extend(["capture-pane", "-p", "-t", pane.as_str(), ";"]);
+            args.extend(["display-message", "-p", "-t", pane.as_str(), &mark, ";"]);
+        }
+        args.pop();
+        match self.call(&args) {
+            Ok(said) => {
+                let mark = format!("{mark}\n");
+                let mut screens = said.stdout.split(mark.as_str());
+                Ok(panes.iter().map(|_| screens.next().map(str::to_owned)).collect())
+            }
+            // One that has vanished since the listing ends the whole row: each for itself then.
+            Err(TmuxError::Refused { .. }) => Ok(panes.iter().map(|pane| self.capture(pane).ok()).collect()),
+            Err(e) => Err(e),
+        }
+    }
+
     /// What stands in the composer of a client's screen; `None` if no composer can be seen.
     ///
     /// # Errors

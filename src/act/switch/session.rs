@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use super::{Log, target};
+use crate::act::checkpoint::before_a_move;
 use crate::act::launch::{self, Spec, new_conversation};
 use crate::act::look::{self, PERSON_TYPES, Scene};
 use crate::act::stop;
@@ -14,7 +15,7 @@ use crate::env::Env;
 use crate::error::cause_of;
 use crate::model::delivery::{blocking_screen, is_ours};
 use crate::model::event::ClientStatus;
-use crate::model::journal::{Checkpoint, Move, Stage};
+use crate::model::journal::{Move, Resumption, Stage};
 use crate::model::moving::{CARRY_ON, Proof, Ready, Sight, is_at_work, proof, ready, stands_still};
 use crate::model::name::{AccountName, SessionName};
 use crate::model::observe::PaneView;
@@ -53,7 +54,7 @@ pub(super) fn one(env: &Env, tmux: &Tmux, log: &Log<'_>, name: &SessionName, lat
                     // What is wrong with this session alone is found before its client is ended.
                     let taken = target(env, log, &m)
                         .and_then(|account| target::sees(env, account, &record))
-                        .and_then(|()| checkpoint(env, &record));
+                        .and_then(|()| checkpoint(env, tmux, &record));
                     let checkpoint = match taken {
                         Ok(checkpoint) => checkpoint,
                         Err(e) => return over(Stage::Deferred, &crate::error::messages_of(&e).join(": ")),
@@ -147,7 +148,7 @@ pub fn look_at(
     (ready(&sight), record)
 }
 
-fn checkpoint(env: &Env, record: &SessionRecord) -> Result<Checkpoint> {
+fn checkpoint(env: &Env, tmux: &Tmux, record: &SessionRecord) -> Result<Resumption> {
     let cwd = record.cwd.clone();
     if let Some(gone) = cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
         bail!("its directory is gone: `{}`", gone.display());
@@ -158,7 +159,8 @@ fn checkpoint(env: &Env, record: &SessionRecord) -> Result<Checkpoint> {
         // It is left where it runs: there it could not be brought up again.
         bail!(why);
     }
-    Ok(Checkpoint {
+    Ok(Resumption {
+        saved_as: before_a_move(env, tmux, record),
         at: clock::now(),
         kind: record.kind,
         cwd: cwd.ok_or_else(|| anyhow!("no directory is known for session `{}`", record.name))?,
@@ -261,7 +263,7 @@ fn given_up(env: &Env, log: &Log<'_>, m: &Move) -> Result<Came> {
     Ok(Came::TargetDead(format!("`{}` does not come up: {}", m.session, m.why)))
 }
 
-fn start(env: &Env, tmux: &Tmux, held: &SessionLock, cp: &Checkpoint, to: &AccountName) -> Result<()> {
+fn start(env: &Env, tmux: &Tmux, held: &SessionLock, cp: &Resumption, to: &AccountName) -> Result<()> {
     let name = held.name();
     let record = env.store.session(name)?.ok_or_else(|| anyhow!("nothing is known of session `{name}`"))?;
     let account = env.config.account(to).ok_or_else(|| anyhow!("no account `{to}` in the configuration"))?;

@@ -5,12 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::model::guard::redact::redact;
 use crate::model::guard::tool_call::{self, Ask, ToolCall};
 use crate::model::guard::verdict::{Finding, Verdict};
 use crate::model::guard::world::Context;
 use crate::model::guard::{judge_shell, judge_write, policy::Effect, rules};
 use crate::model::name::shown;
+use crate::model::redact::redact;
 use crate::sys::clock;
 use crate::sys::guard_policy::{self, Current};
 use crate::sys::guard_world::Disk;

@@ -1,5 +1,6 @@
-//! Text for the log without the secrets that stand in it: what follows a telling name, logins in addresses,
-//! long runs of letters and digits. It is a net, not a promise: the log is private to its owner besides.
+//! Text for the log and for checkpoints without the secrets that stand in it: what follows a telling name, logins
+//! in addresses, long runs of letters and digits. It is a net, not a promise: both are private to their owner
+//! besides.
 
 /// Parts of names behind which a secret stands.
 const NAMES: [&str; 14] = [
@@ -27,6 +28,19 @@ const MOST_READ: usize = 1024;
 
 /// The shortest run of letters and digits mixed that is taken for a key.
 const KEY_LENGTH: usize = 20;
+
+/// Whether a secret stands behind a name: the key of a field.
+#[must_use]
+pub fn is_telling(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower.contains("authorization") || NAMES.iter().any(|part| lower.contains(part))
+}
+
+/// The start of a field's value, without its secrets: all of it if its key says that it is one.
+#[must_use]
+pub fn redact_field(key: &str, value: &str, most: usize) -> String {
+    if is_telling(key) { HIDDEN.to_owned() } else { redact(value, most) }
+}
 
 /// The start of a text, at most so many characters, on one line, without its secrets.
 #[must_use]
