@@ -82,7 +82,7 @@ fn it_holds_what_the_session_was_at() {
     assert_eq!(made["transcript"]["last"]["kind"], "assistant");
     assert_eq!((&made["tool"]["name"], &made["tool"]["finished"]), (&"Bash".into(), &false.into()));
     assert!(made["tool"]["input"]["command"].as_str().unwrap().starts_with("API_TOKEN=***"), "{made}");
-    assert_eq!((&made["git"]["branch"], &made["git"]["dirty"][1]), (&"main".into(), &".M code".into()), "{made}");
+    assert_eq!((&made["git"]["branch"], &made["git"]["dirty"][0]), (&"main".into(), &".M code".into()), "{made}");
     assert_eq!(made["git"]["head"].as_str().unwrap().len(), 40);
     assert!(made["prompt"].as_str().unwrap().starts_with("Task t (attempt 1): read "), "{made}");
     assert!(made["pane"].to_string().contains("Bash(API_TOKEN=***"), "{made}");
