@@ -388,3 +388,57 @@ fn a_switch_takes_one_of_each_session_and_does_not_depend_on_it() {
     assert_eq!((said.code, &w.session("p-0")["account"]), (0, &"third".into()), "{said:?}");
     assert!(said.err.contains("no checkpoint of `p-0` before its move"), "{said:?}");
 }
+
+#[test]
+fn the_real_client_goes_on_and_one_that_refuses_begins_anew() {
+    use crate::common::real_client::{Api, VERSIONS, client, world_with_accounts};
+    let one = |version: &str| {
+        let scratch = tempfile::tempdir_in("/var/tmp").unwrap();
+        let api = Api::start(scratch.path().join("api"));
+        let w = world_with_accounts(&client(version), &api);
+        let before = idle(&w, "Remember the word plum. [[bash:echo plum >> word.txt]]");
+        w.ok(&["checkpoint"]);
+        let made = newest(&w, "p-0");
+        assert_eq!(
+            (&made["tool"]["name"], &made["tool"]["finished"]),
+            (&"Bash".into(), &true.into()),
+            "{version}: {made}"
+        );
+        assert!(made["said"].as_str().unwrap().starts_with("tool said: "), "{version}: {made}");
+        assert!(made["context"]["size"].as_u64().unwrap() >= 200_000, "{version}: {made}");
+        assert!(
+            made["git"]["unseen"].is_null() && made["git"]["dirty_count"].as_u64().unwrap() > 0,
+            "{version}: {made}"
+        );
+        w.ok(&["stop", "p-0"]);
+        let said = w.ok(&["checkpoint", "restore", "p-0", "--account", "spare"]);
+        assert!(said.contains(" goes on") && !said.contains("not reported"), "{version}: {said}");
+        assert_eq!(w.session("p-0")["conversation"], before["conversation"], "{version}");
+        // With its whole history, on the other account.
+        comes_to_rest(&w, "p-0");
+        w.tmux(&["send-keys", "-t", "=p-0:", "-l", "Which word was it?"]);
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        w.tmux(&["send-keys", "-t", "=p-0:", "Enter"]);
+        let asked = |text: &str| {
+            let of = |l: &Value| l["kind"] == "prompt" && l["last"].to_string().contains(text);
+            api.log().into_iter().rfind(of)
+        };
+        until("it was asked", SOON, || asked("Which word was it?").is_some());
+        let question = asked("Which word was it?").unwrap();
+        assert_eq!(question["token"], "fake-B", "{version}");
+        assert!(api.body(&question["n"]).contains("the word plum"), "{version}");
+        comes_to_rest(&w, "p-0");
+        w.ok(&["stop", "p-0"]);
+        // A transcript that we see and in which the client finds no conversation.
+        std::fs::write(made["transcript"]["path"].as_str().unwrap(), "").unwrap();
+        let said = w.cf(&["checkpoint", "restore", "p-0"]);
+        assert!(said.out.contains("since the client does not find its conversation"), "{version}: {said:?}");
+        until("it was told", SOON, || asked("This conversation is new").is_some());
+        assert_ne!(w.session("p-0")["conversation"], before["conversation"], "{version}");
+    };
+    std::thread::scope(|s| {
+        for version in VERSIONS {
+            s.spawn(move || one(version));
+        }
+    });
+}
