@@ -300,8 +300,7 @@ fn a_conversation_that_the_client_does_not_find_begins_anew_too() {
     let plan = w.ok(&["checkpoint", "restore", "p-0", "--dry-run"]);
     assert!(plan.contains(" goes on, and it waits for whoever comes"), "{plan}");
     let said = w.ok(&["checkpoint", "restore", "p-0"]);
-    assert!(said.contains("since the client does not find its conversation: ") && said.contains("NEW"), "{said}");
-    assert!(said.contains("No conversation found with session ID"), "{said}");
+    assert!(said.contains("since the client says \"No conversation found\"") && said.contains("NEW"), "{said}");
     assert_ne!(w.session("p-0")["conversation"], before["conversation"]);
     assert!(last_prompt(&w).starts_with("This conversation is new"));
     let panes = w.tmux(&["list-panes", "-a", "-F", "#{session_name} #{pane_dead}"]).out;
@@ -432,7 +431,7 @@ fn the_real_client_goes_on_and_one_that_refuses_begins_anew() {
         // A transcript that we see and in which the client finds no conversation.
         std::fs::write(made["transcript"]["path"].as_str().unwrap(), "").unwrap();
         let said = w.cf(&["checkpoint", "restore", "p-0"]);
-        assert!(said.out.contains("since the client does not find its conversation"), "{version}: {said:?}");
+        assert!(said.out.contains("since the client says \"No conversation found\""), "{version}: {said:?}");
         until("it was told", SOON, || asked("This conversation is new").is_some());
         assert_ne!(w.session("p-0")["conversation"], before["conversation"], "{version}");
     };

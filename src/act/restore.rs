@@ -47,7 +47,7 @@ enum Came {
     /// It has it, or has said nothing against it.
     Up { silent: bool },
     /// It does not know the conversation.
-    Unknown(String),
+    Unknown,
 }
 
 /// What the client says of a conversation that it does not find.
@@ -118,7 +118,7 @@ pub fn restore(env: &Env, tmux: &Tmux, held: &SessionLock, wish: &Wish, plan: &P
                 (Came::Up { silent }, pid) => {
                     return Ok(Restored { anew: None, conversation: id.clone(), pid, silent });
                 }
-                (Came::Unknown(said), _) => format!("the client does not find its conversation: {said}"),
+                (Came::Unknown, _) => format!("the client says \"{NO_CONVERSATION}\""),
             }
         }
         (Some(why), _) => why.clone(),
@@ -161,7 +161,7 @@ fn resume(env: &Env, tmux: &Tmux, held: &SessionLock, spec: &Spec) -> Result<(Ca
         Ok(pid) => Ok((came_up(env, tmux, spec, pid)?, pid)),
         Err(e) => {
             let said = crate::error::messages_of(&e).join(": ");
-            if said.contains(NO_CONVERSATION) { Ok((Came::Unknown(said), 0)) } else { Err(e) }
+            if said.contains(NO_CONVERSATION) { Ok((Came::Unknown, 0)) } else { Err(e) }
         }
     }
 }
@@ -231,7 +231,7 @@ fn came_up(env: &Env, tmux: &Tmux, spec: &Spec, pid: i32) -> Result<Came> {
     let pane = tmux.snapshot().map_err(tmux_error)?.pane(&spec.session, Some(pid)).cloned();
     let said = pane.map_or_else(|| "the client ended at once".to_owned(), |p| launch::ended_at_once(tmux, &p));
     if said.contains(NO_CONVERSATION) {
-        return Ok(Came::Unknown(said));
+        return Ok(Came::Unknown);
     }
     Err(anyhow!(said)).hint("`--new` begins a new conversation from a summary of the checkpoint")
 }
