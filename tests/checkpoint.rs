@@ -270,6 +270,7 @@ fn a_conversation_that_is_gone_begins_anew_from_a_summary_and_that_is_said() {
     assert!(plan.contains("a NEW conversation begins from a summary, since its conversation is gone"), "{plan}");
     assert!(plan.contains("it reads the summary and waits"), "{plan}");
     let said = w.ok(&["checkpoint", "restore", "p-0"]);
+    assert!(said.contains("begun anew p-0: from checkpoint 20"), "{said}");
     assert!(said.contains("begins from a summary, since its conversation is gone"), "{said}");
     assert_ne!(w.session("p-0")["conversation"], before["conversation"]);
     let prompt = last_prompt(&w);

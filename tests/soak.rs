@@ -156,7 +156,7 @@ impl Soak {
     fn round(&mut self) {
         self.figures.rounds += 1;
         self.add_tasks(0);
-        for command in ["watch", "dispatch", "quota-check"] {
+        for command in ["watch", "dispatch", "quota-check", "checkpoint"] {
             self.run(command);
         }
         self.hurt();
@@ -302,6 +302,13 @@ impl Soak {
                 let whole = serde_json::from_slice::<Value>(&bytes);
                 assert!(whole.is_ok(), "{}", path.display());
             }
+        }
+        // The newest twenty, and the newest of each of fourteen days.
+        for dir in std::fs::read_dir(self.w.path("state/checkpoints")).unwrap().flatten() {
+            let all = tree(&dir.path()).into_keys();
+            let count = all.filter(|path| path.extension().is_some_and(|e| e == "json")).count();
+            // One more where a run was killed between the two steps.
+            assert!(count <= 35, "{}: {count} checkpoints", dir.path().display());
         }
         let said = self.w.cf(&["watch"]);
         assert_eq!(said.code, 0, "{said:?}");

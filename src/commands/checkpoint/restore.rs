@@ -58,17 +58,21 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let from = format!("from checkpoint {} on `{}`", wish.checkpoint.id, wish.account);
     report.waiting.extend(plan.notes.iter().map(|note| Item::new(name, "note", note.clone())));
     report.actions.push(match held {
-        None => Item::new(name, "would be restored", format!("{from}: {}", would(&plan, &wish))),
+        None => {
+            let verb = if plan.anew.is_some() { "would be begun anew" } else { "would be restored" };
+            Item::new(name, verb, format!("{from}: {}", would(&plan, &wish)))
+        }
         Some(held) => {
             let done = restore(env, &tmux, &held, &wish, &plan)?;
             let silent = if done.silent { "; its client has not reported its start yet" } else { "" };
-            let how = match &done.anew {
-                None => format!("its conversation {} goes on", done.conversation),
+            let (verb, how) = match &done.anew {
+                None => ("restored", format!("its conversation {} goes on", done.conversation)),
                 Some(why) => {
-                    format!("a NEW conversation {} begins from a summary, since {why}", done.conversation)
+                    let new = format!("a NEW conversation {} begins from a summary", done.conversation);
+                    ("begun anew", format!("{new}, since {why}"))
                 }
             };
-            Item::new(name, "restored", format!("{from} (pid {}): {how}{silent}", done.pid))
+            Item::new(name, verb, format!("{from} (pid {}): {how}{silent}", done.pid))
         }
     });
     env.out.report(&report);

@@ -19,7 +19,12 @@ const CONFIG: u64 = 64 << 10;
 #[must_use]
 pub fn branch(repository: &Repository) -> Option<String> {
     let head = first_line(&repository.own.join("HEAD"))?;
-    Some(head.strip_prefix("ref: refs/heads/")?.to_owned())
+    Some(plain(head.strip_prefix("ref: refs/heads/")?))
+}
+
+/// A name of git's, at most as long as it lets one be: the file that holds it is the agents', and is printed.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(250).collect()
 }
 
 /// Asks git. What it cannot tell is said in the answer.
@@ -87,8 +92,8 @@ fn parse(text: &str) -> Git {
         let (letters, path) = match entry.split_once(' ') {
             Some(("#", header)) => {
                 match header.split_once(' ') {
-                    Some(("branch.oid", oid)) if oid != "(initial)" => git.head = Some(oid.to_owned()),
-                    Some(("branch.head", head)) if head != "(detached)" => git.branch = Some(head.to_owned()),
+                    Some(("branch.oid", oid)) if oid != "(initial)" => git.head = Some(plain(oid)),
+                    Some(("branch.head", head)) if head != "(detached)" => git.branch = Some(plain(head)),
                     _ => {}
                 }
                 continue;
@@ -126,6 +131,7 @@ mod tests {
         assert_eq!((git.head.as_deref(), git.branch.as_deref()), (Some("1234"), Some("feature/x")));
         assert_eq!(git.dirty, [".M a file.rs", "R. new name", "UU both", "?? made/"]);
         assert_eq!(git.dirty_count, Some(4));
+        assert_eq!(parse("# branch.head a\u{1b}[1mb\0").branch.as_deref(), Some("a[1mb"));
         let none = parse("# branch.oid (initial)\0# branch.head (detached)\0");
         assert_eq!(none, Git { dirty_count: Some(0), ..Git::default() });
         let many: String = (0..80).map(|n| format!("? {n}\0")).collect();
