@@ -280,6 +280,8 @@ fn a_conversation_that_is_gone_begins_anew_from_a_summary_and_that_is_said() {
     );
     let page = format!("state/checkpoints/p-0/{}.md", made["id"].as_str().unwrap());
     assert!(prompt.contains(&w.path(&page).display().to_string()), "{prompt}");
+    let reads = w.cf(&["guard", "--explain", &format!("cat {}", w.path(&page).display())]);
+    assert_eq!(reads.code, 0, "it may read it: {reads:?}");
     let page = w.read(&page);
     assert!(page.contains("- last prompt: hello\n") && page.contains("- last words: echo: hello\n"), "{page}");
     assert_eq!(w.ok(&["checkpoint", "show", "p-0", "--summary"]), page);

@@ -278,7 +278,8 @@ pub mod tests {
             ..now.clone()
         };
         assert!(full.says_the_same_as(&before));
-        let changes: [(&str, fn(&mut Checkpoint)); 7] = [
+        type Change = fn(&mut Checkpoint);
+        let changes: [(&str, Change); 7] = [
             ("an event", |c| c.events += 1),
             ("a longer transcript", |c| c.transcript.as_mut().unwrap().size += 1),
             ("another account", |c| c.account = None),

@@ -27,9 +27,9 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let mut found: Vec<(SessionName, CheckpointId, Result<Checkpoint>)> = Vec::new();
     for session in sessions {
         for id in env.store.checkpoints(&session)?.into_iter().rev() {
-            match env.store.checkpoint(&session, &id).transpose() {
-                Some(read) => found.push((session.clone(), id, read)),
-                None => {} // expired between the listing and the look
+            // One may have expired between the listing and the look.
+            if let Some(read) = env.store.checkpoint(&session, &id).transpose() {
+                found.push((session.clone(), id, read));
             }
         }
     }

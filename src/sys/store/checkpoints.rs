@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(store.checkpoint(&session, &second).unwrap().unwrap().at, at(-5), "the time is the time");
         assert_eq!(store.checkpoints(&session).unwrap(), [second, third.clone()]);
         assert!(!store.summary_path(&session, &first).exists());
-        assert_eq!(store.checkpointed().unwrap(), [session.clone()]);
+        assert_eq!(store.checkpointed().unwrap(), std::slice::from_ref(&session));
         let read = |id: &CheckpointId| store.checkpoint(&session, id);
         assert_eq!((read(&third).unwrap().unwrap().id, read(&first).unwrap()), (third.clone(), None));
         // A file in a foreign place is not believed.
