@@ -2,7 +2,8 @@
 //! nothing, and opens nothing that could make it wait.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,19 +21,19 @@ const PASSWD: u64 = 1 << 20;
 /// This machine.
 #[derive(Debug, Default)]
 pub struct Disk {
-    /// What was looked at already: the words of one line share their directories.
-    links: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
+    /// What was looked at already, by the letters of the path: the words of one line share their directories.
+    links: RefCell<BTreeMap<OsString, Option<PathBuf>>>,
     /// The users of `/etc/passwd` with their homes. Not by the name service, which may ask a network.
     users: OnceCell<Vec<(String, PathBuf)>>,
 }
 
 impl World for Disk {
     fn link(&self, path: &Path) -> Option<PathBuf> {
-        if let Some(known) = self.links.borrow().get(path) {
+        if let Some(known) = self.links.borrow().get(path.as_os_str()) {
             return known.clone();
         }
         let link = std::fs::read_link(path).ok();
-        self.links.borrow_mut().insert(path.to_owned(), link.clone());
+        self.links.borrow_mut().insert(path.as_os_str().to_owned(), link.clone());
         link
     }
 

@@ -209,6 +209,9 @@ impl Reader<'_> {
 
     /// Adds characters, the marks among them as what they stand for; unquoted ones make patterns.
     fn push_marked(&mut self, value: &mut Value, text: &str, quoted: bool, _shell: &Shell) {
+        if self.unknowns.is_empty() {
+            return if quoted { value.push_text(text) } else { parameter::push_globs(value, text) };
+        }
         let mut plain = String::new();
         let flush = |value: &mut Value, plain: &mut String| {
             if quoted {

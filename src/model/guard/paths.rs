@@ -16,8 +16,9 @@ pub mod files;
 pub mod names;
 pub mod places;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use super::reading::{Call, Place};
@@ -54,7 +55,8 @@ pub fn normalised(path: &Path) -> PathBuf {
 pub struct Paths<'a> {
     /// Where and as whom the line would run.
     pub context: &'a Context<'a>,
-    asked: RefCell<BTreeMap<PathBuf, Option<PathBuf>>>,
+    /// By their letters: comparing paths name by name takes ten times as long.
+    asked: RefCell<BTreeMap<OsString, Option<PathBuf>>>,
     home: Vec<Vec<String>>,
     free: Vec<Vec<String>>,
     ours: Vec<Vec<String>>,
@@ -95,8 +97,13 @@ impl<'a> Paths<'a> {
         let Some(written) = absolute::Written::of(path, call, &self.context.home) else { return Vec::new() };
         let links = self.links(call);
         let here = call.place == Place::Here;
-        let mut found = vec![written.resolve(None, last)];
-        if here || !call.links.is_empty() {
+        let looks = here || !call.links.is_empty();
+        let resolved = looks.then(|| written.resolve(Some(&links), last));
+        // No link on the way: as it is written.
+        let plain = resolved.filter(|_| !links.followed.get());
+        let is_plain = plain.is_some();
+        let mut found = vec![plain.unwrap_or_else(|| written.resolve(None, last))];
+        if looks && !is_plain {
             // A link may be replaced, or written through.
             let all: &[Last] = if last == Last::Kept { &[Last::Kept] } else { &[Last::Followed, Last::Kept] };
             for &last in all {
@@ -147,16 +154,16 @@ impl<'a> Paths<'a> {
     }
 
     fn links<'b>(&'b self, call: &'b Call) -> Links<'b> {
-        Links { made: &call.links, world: (call.place == Place::Here).then_some(self) }
+        Links { made: &call.links, world: (call.place == Place::Here).then_some(self), followed: Cell::new(false) }
     }
 
     /// Where a link points, asked once.
     fn link(&self, path: &Path) -> Option<PathBuf> {
-        if let Some(known) = self.asked.borrow().get(path) {
+        if let Some(known) = self.asked.borrow().get(path.as_os_str()) {
             return known.clone();
         }
         let answer = self.context.world.link(path);
-        self.asked.borrow_mut().insert(path.to_owned(), answer.clone());
+        self.asked.borrow_mut().insert(path.as_os_str().to_owned(), answer.clone());
         answer
     }
 
@@ -166,7 +173,7 @@ impl<'a> Paths<'a> {
         for path in paths {
             let text = path.to_string_lossy();
             let Some(written) = absolute::Written::of_known(&text) else { continue };
-            let links = Links { made: &[], world: Some(self) };
+            let links = Links { made: &[], world: Some(self), followed: Cell::new(false) };
             for absolute in [written.resolve(None, Last::Followed), written.resolve(Some(&links), Last::Followed)]
             {
                 let names = absolute.names.iter().map(|n| n.if_empty().into_owned()).collect();

@@ -234,8 +234,9 @@ impl Reader<'_> {
     }
 
     fn emit(&mut self, call: Call) {
-        let recent = self.reading.calls.iter().rev().take(64);
-        if recent.into_iter().all(|known| *known != call) {
+        let mut recent = self.reading.calls.iter().rev().take(64);
+        // The last word first: it is what the calls of a loop differ in.
+        if recent.all(|known| known.argv.last() != call.argv.last() || *known != call) {
             self.reading.calls.push(call);
         }
     }

@@ -1,5 +1,6 @@
 //! A path made absolute: `//`, `.` and `..` taken away, links followed one by one.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,8 @@ pub struct Links<'a> {
     pub(super) made: &'a [(PathBuf, PathBuf)],
     /// Those on the disk.
     pub(super) world: Option<&'a Paths<'a>>,
+    /// Whether one has been followed.
+    pub(super) followed: Cell<bool>,
 }
 
 impl Links<'_> {
@@ -172,6 +175,7 @@ impl Written {
             out.push(name);
             let Some(at) = links else { continue };
             if let Some(target) = process_link(&out, self.dir.as_deref()) {
+                at.followed.set(true);
                 match target {
                     Jump::To(names) => {
                         out.clear();
@@ -198,6 +202,7 @@ impl Written {
                 continue;
             }
             let Some(target) = at.target(known) else { continue };
+            at.followed.set(true);
             budget = budget.saturating_sub(1);
             if budget == 0 {
                 links = None;
@@ -236,6 +241,9 @@ enum Jump {
 }
 
 fn process_link(names: &[Value], dir: Option<&Path>) -> Option<Jump> {
+    if !matches!(names.first().and_then(Value::known), Some("dev" | "proc")) {
+        return None;
+    }
     let known: Vec<&str> = names.iter().map(|n| n.known().unwrap_or("?")).collect();
     let process = match known.as_slice() {
         ["dev", "fd", _] => return Some(Jump::Anywhere),
