@@ -1,5 +1,7 @@
 //! The command line: global flags and the list of commands. Arguments are in each command's file.
 
+use std::ffi::OsString;
+
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands;
@@ -36,11 +38,32 @@ pub fn command() -> clap::Command {
     told(Cli::command())
 }
 
+/// A report of a session, by the very words of its overlay: these run inside somebody's session, and the whole
+/// command line takes longer to build than all that they do.
+fn report(words: impl Iterator<Item = OsString>) -> Option<Cli> {
+    let words: Option<Vec<String>> = words.map(|word| word.into_string().ok()).collect();
+    let words = words?;
+    let [what, state_flag, state, session_flag, session] = words.as_slice() else { return None };
+    if state_flag != "--state-dir" || session_flag != "--session" || state.is_empty() || session.starts_with('-') {
+        return None;
+    }
+    let session = session.clone();
+    let command = match what.as_str() {
+        "event" => Command::Event(commands::event::Args { session }),
+        "statusline" => Command::Statusline(commands::statusline::Args { session }),
+        _ => return None,
+    };
+    Some(Cli { global: Global { state_dir: Some(state.into()), ..Global::default() }, command })
+}
+
 /// Reads the command line; says itself what is wrong with it, or the help that was asked for.
 ///
 /// # Errors
 /// The exit code with which to end.
 pub fn parse() -> Result<Cli, Exit> {
+    if let Some(cli) = report(std::env::args_os().skip(1)) {
+        return Ok(cli);
+    }
     command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|e| {
         // A client takes exit 2 of a hook for "block": another version's overlay must not do that.
         let entry = std::env::args_os().nth(1);

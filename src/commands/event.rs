@@ -14,11 +14,11 @@ use crate::sys::{atomic, clock, input};
 pub struct Args {
     /// The session that reports
     #[arg(long)]
-    session: String,
+    pub(crate) session: String,
 }
 
 /// The most of a hook's input that is read, in bytes; a tool's result may be large.
-const MAX_INPUT: u64 = 8 << 20;
+const MAX_INPUT: usize = 8 << 20;
 
 /// Runs the command. Whatever goes wrong, the session goes on: a hook that fails would block it.
 ///

@@ -15,7 +15,7 @@ use crate::sys::{atomic, input};
 pub struct Args {
     /// The session that reports
     #[arg(long)]
-    session: String,
+    pub(crate) session: String,
 }
 
 /// Runs the command. Whatever goes wrong, the session goes on.
