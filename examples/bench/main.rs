@@ -8,6 +8,7 @@
 )]
 
 mod checkpoint;
+mod hooks;
 mod switch;
 mod world;
 
@@ -63,14 +64,17 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench switch`, `bench checkpoint`: only what these cost.
-    if std::env::args().nth(1).is_some_and(|word| word == "switch") {
-        switch::ticks();
-        return switch::moves();
+    // `bench hooks`, `bench switch`, `bench checkpoint`: only what these cost.
+    match std::env::args().nth(1).as_deref() {
+        Some("hooks") => return hooks::hooks(),
+        Some("switch") => {
+            switch::ticks();
+            return switch::moves();
+        }
+        Some("checkpoint") => return checkpoint::transcripts(),
+        _ => {}
     }
-    if std::env::args().nth(1).is_some_and(|word| word == "checkpoint") {
-        return checkpoint::transcripts();
-    }
+    hooks::hooks();
     let w = World::new("busy", 20, 1000, 10);
     w.make_busy(10);
     row("dispatch, 1,000 tasks wait, no session is idle", 101, || plain(&mut w.command(&["dispatch"])));
