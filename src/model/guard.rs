@@ -19,6 +19,7 @@ pub mod expand;
 pub mod git;
 pub mod inner;
 pub mod limits;
+pub mod matched;
 pub mod options;
 pub mod outputs;
 pub mod parameter;

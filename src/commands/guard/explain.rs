@@ -210,7 +210,7 @@ fn changed(call: &Call, places: &Paths<'_>) -> Vec<Changed> {
 
 /// What a call of git finds checked out.
 fn head(reading: &Reading, n: usize, context: &Context<'_>) -> Option<String> {
-    let command = git::command(reading.calls.get(n)?)?;
+    let command = git::command(reading.calls.get(n)?, context)?;
     let before = reading.calls.get(..n).unwrap_or_default();
     Some(match git::head_before(&command, before, context) {
         Head::Branch(name) => format!("on branch {name}"),

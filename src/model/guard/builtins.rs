@@ -5,8 +5,8 @@ use super::limits::Limit;
 use super::parameter;
 use super::reader::{Reader, nothing};
 use super::reading::{Call, Dir, Stream};
-use super::shell::{Shell, Variable};
-use super::value::{Taint, Value};
+use super::shell::{Positional, Shell, Variable};
+use super::value::{Part, Taint, Value};
 
 impl Reader<'_> {
     /// Runs a builtin; `None` if the word is none that matters here.
@@ -36,14 +36,13 @@ impl Reader<'_> {
             }
             "shift" => {
                 let count = args.first().map_or(Some(1), |n| n.known()?.parse::<usize>().ok());
-                if let (Some(positional), Some(count)) = (shell.positional.as_ref(), count) {
-                    let mut values = positional.as_ref().clone();
-                    let end = (count + 1).min(values.len());
+                let shifted = |positional: &Positional| {
+                    let mut values = positional.as_ref()?.as_ref().clone();
+                    let end = (count? + 1).min(values.len());
                     values.drain(1.min(end)..end);
-                    shell.positional = Some(std::rc::Rc::new(values));
-                } else {
-                    shell.positional = None;
-                }
+                    Some(std::rc::Rc::new(values))
+                };
+                shell.positional = shell.positional.iter().map(shifted).collect();
                 nothing()
             }
             "unset" => {
@@ -77,7 +76,7 @@ impl Reader<'_> {
                 Some(path) => {
                     let outer = shell.positional.clone();
                     if args.len() > 1 {
-                        shell.positional = Some(std::rc::Rc::new(args.to_vec()));
+                        shell.set_positional(args.to_vec());
                     }
                     let outer_stdin = std::mem::replace(&mut shell.stdin, call.stdin.clone());
                     let output = self.execute_file(word, path, shell)?;
@@ -140,7 +139,7 @@ impl Reader<'_> {
                 let dir = self.dir_of(value, shell);
                 match (&dir, value.parts()) {
                     // Empty and unquoted it goes home, empty and quoted it stays.
-                    (Dir::Unknown, [super::value::Part::Unknown(unknown)]) if !unknown.filled => {
+                    (Dir::Unknown, [Part::Unknown(unknown)]) if !unknown.filled => {
                         vec![dir.clone(), if unknown.splits { home } else { before.clone() }]
                     }
                     _ => vec![dir],
@@ -222,27 +221,37 @@ fn set_positional(args: &[Value], shell: &mut Shell) {
         return;
     }
     let values = std::iter::once(Value::from("bash")).chain(rest.iter().cloned()).collect();
-    shell.positional = Some(std::rc::Rc::new(values));
+    shell.set_positional(values);
 }
 
 /// The lines of a stream, where they are known.
 fn lines(stream: &Stream) -> Option<Vec<Value>> {
     let text = stream.text.as_ref()?;
-    let mut lines: Vec<Value> =
-        parameter::split_fields(text, "\n").into_iter().map(|(line, _)| literal(&line)).collect();
+    let mut lines: Vec<Value> = words_between(text, "\n");
     if lines.last().is_some_and(|last| last.parts().is_empty()) {
         lines.pop();
     }
     Some(lines)
 }
 
-/// A value whose patterns are characters like others.
-fn literal(value: &Value) -> Value {
-    let mut out = Value::default();
+/// A value's characters between separators. Those that would make a pattern stay characters; a pattern stays what
+/// it is: the names of the files that it stands for have been put in its place.
+fn words_between(value: &Value, separators: &str) -> Vec<Value> {
+    let mut out = vec![Value::default()];
     for part in value.parts() {
-        match part {
-            super::value::Part::Glob(text) => out.push_text(text),
-            other => out.push(other.clone()),
+        let Part::Text(text) = part else {
+            if let Some(last) = out.last_mut() {
+                last.push(part.clone());
+            }
+            continue;
+        };
+        for (i, piece) in text.split(|c| separators.contains(c)).enumerate() {
+            if i > 0 {
+                out.push(Value::default());
+            }
+            if let Some(last) = out.last_mut() {
+                last.push_text(piece);
+            }
         }
     }
     out
@@ -290,13 +299,12 @@ fn read_variables(args: &[Value], stdin: &Stream, shell: &mut Shell) {
 
 /// The field of a line that the n-th name of `read` gets; the last one gets the rest.
 fn field_of(line: &Value, n: usize, last: bool) -> Value {
-    let mut fields =
-        parameter::split_fields(line, " \t").into_iter().map(|(v, _)| v).filter(|v| !v.parts().is_empty());
-    let mut value = literal(&fields.by_ref().nth(n).unwrap_or_default());
+    let mut fields = words_between(line, " \t").into_iter().filter(|v| !v.parts().is_empty());
+    let mut value = fields.by_ref().nth(n).unwrap_or_default();
     if last {
         for more in fields {
             value.push_text(" ");
-            value.append(&literal(&more));
+            value.append(&more);
         }
     }
     value

@@ -3,7 +3,7 @@
 use super::limits::Limit;
 use super::reader::Reader;
 use super::reading::{Dir, Stream};
-use super::shell::{Shell, Variable};
+use super::shell::{Positional, Shell, Variable};
 use super::value::{Part, Taint, Unknown, Value};
 use super::words::{self, Parameter, Piece};
 use super::{braces, parameter};
@@ -21,6 +21,8 @@ pub struct Choice {
     pub picks: Vec<(String, usize)>,
     /// Met with more than one value: name and how many.
     pub met: Vec<(String, usize)>,
+    /// Whether what is read is read again for each of these values by what stands around it.
+    pub follows: bool,
 }
 
 /// Fields while they are put together.
@@ -101,7 +103,11 @@ impl Reader<'_> {
         self.joined(&pieces, shell)
     }
 
-    fn joined(&mut self, pieces: &[Piece], shell: &mut Shell) -> Result<Value, Limit> {
+    /// The one value of pieces that are not split.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn joined(&mut self, pieces: &[Piece], shell: &mut Shell) -> Result<Value, Limit> {
         let mut fields = Fields { done: Vec::new(), current: None };
         for (i, piece) in pieces.iter().enumerate() {
             self.add_piece(piece, i == 0, false, &mut fields, shell)?;
@@ -116,7 +122,8 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    fn pieces(&mut self, raw: &str) -> Vec<Piece> {
+    /// The pieces of a raw word.
+    pub fn pieces(&mut self, raw: &str) -> Vec<Piece> {
         words::pieces(raw).unwrap_or_else(|reason| {
             self.unreadable(raw, reason);
             vec![Piece::Text { text: raw.to_owned(), quoted: false }]
@@ -307,6 +314,12 @@ impl Reader<'_> {
         values.get(number).or_else(|| values.first()).cloned()
     }
 
+    /// `$0`, `$1`, …, of several possible ones those that are looked at.
+    fn positional(&mut self, shell: &Shell) -> Positional {
+        let number = self.picked("(positional)", shell.positional.len());
+        shell.positional.get(number).cloned().flatten()
+    }
+
     /// The values of `$@`, `$*`, `${a[@]}` and their like, where the parameter is one of these and nothing
     /// is done to it.
     fn every(&mut self, parameter: &Parameter, shell: &Shell) -> Option<Vec<Value>> {
@@ -314,7 +327,7 @@ impl Reader<'_> {
             return None;
         }
         let all = match (parameter.name.as_str(), parameter.subscript.as_deref()) {
-            ("@" | "*", None) => shell.positional.as_ref().map(|p| p.get(1..).unwrap_or_default().to_vec()),
+            ("@" | "*", None) => self.positional(shell).map(|p| p.get(1..).unwrap_or_default().to_vec()),
             (name, Some("@" | "*")) => match self.pick(name, shell) {
                 Some(Variable::List(items)) => Some(items.into_iter().map(|(_, value)| value).collect()),
                 Some(Variable::Scalar(value)) => Some(vec![value]),
@@ -339,8 +352,8 @@ impl Reader<'_> {
     fn plain(&mut self, name: &str, subscript: Option<&str>, shell: &mut Shell) -> Result<Option<Value>, Limit> {
         if let Ok(number) = name.parse::<usize>() {
             let value = |p: &std::rc::Rc<Vec<Value>>| p.get(number).cloned().unwrap_or_default();
-            return Ok(match (&shell.positional, number) {
-                (Some(positional), _) => Some(value(positional)),
+            return Ok(match (self.positional(shell), number) {
+                (Some(positional), _) => Some(value(&positional)),
                 (None, 0) => Some(Value::from("bash")),
                 (None, _) => None,
             });

@@ -12,6 +12,12 @@ use super::value::{Part, Taint, Value};
 use super::wrappers::Inner;
 use super::{outputs, parameter, paths, streams};
 
+/// What stands in a text of another language that runs programs.
+const RUNNING: [&str; 10] = ["exec", "system", "run", "call", "spawn", "open", "check_", "`", "qx", "eval"];
+
+/// The longest `$(…)`, in bytes, that is read once for each of the values that its command's variables may have.
+const MAX_FOLLOWED: usize = 512;
+
 impl Reader<'_> {
     /// Reads what a wrapper runs; its output.
     ///
@@ -71,9 +77,13 @@ impl Reader<'_> {
                     let by = by(call);
                     self.reading.executed.push(Executed { by, taint: text.taint(), read: false, file: None });
                 }
-                let hands_on = text.if_empty().contains("ARGV") || text.if_empty().contains("argv");
-                let at = call.args().iter().position(|arg| *arg == text).filter(|_| hands_on);
-                self.reading.code.push(Code { language: language.to_owned(), text, dir: call.dir.clone() });
+                let known = text.if_empty();
+                let hands_on = (known.contains("ARGV") || known.contains("argv"))
+                    && RUNNING.iter().any(|r| known.contains(r));
+                // `-e'TEXT'` is one word.
+                let holds = |arg: &Value| *arg == text || !known.is_empty() && arg.if_empty().ends_with(&*known);
+                let at = call.args().iter().position(holds).filter(|_| hands_on);
+                self.code(language, text, call);
                 // `perl -e 'exec @ARGV' rm …`: what is handed on may be a command.
                 let rest = at.and_then(|at| call.args().get(at + 1..)).unwrap_or_default().to_vec();
                 if !rest.is_empty() {
@@ -86,10 +96,20 @@ impl Reader<'_> {
                 }
                 outputs::output(call, self.context)
             }
+            Inner::CodeFile { language, path } => {
+                let Some(stream) = self.file(&path, shell) else { return Ok(outputs::output(call, self.context)) };
+                let read = stream.text.is_some();
+                let executed = Executed { by: by(call), taint: stream.taint, read, file: stays(&path) };
+                self.reading.executed.push(executed);
+                if let Some(text) = stream.text {
+                    self.code(language, text, call);
+                }
+                outputs::output(call, self.context)
+            }
             Inner::CodeInput { language } => {
                 let read = call.stdin.text.is_some();
                 if let Some(text) = call.stdin.text.clone() {
-                    self.reading.code.push(Code { language: language.to_owned(), text, dir: call.dir.clone() });
+                    self.code(language, text, call);
                 }
                 self.reading.executed.push(Executed { by: by(call), taint: call.stdin.taint, read, file: None });
                 Stream { text: None, taint: call.stdin.taint }
@@ -108,7 +128,7 @@ impl Reader<'_> {
             child.export(name);
         }
         let args = if args.is_empty() { vec![Value::from(by(call).as_str())] } else { args };
-        child.positional = Some(std::rc::Rc::new(args));
+        child.set_positional(args);
         child.stdin = call.stdin.clone();
         child
     }
@@ -126,6 +146,11 @@ impl Reader<'_> {
 
     /// The directory that a value names.
     pub fn dir_of(&mut self, value: &Value, shell: &Shell) -> Dir {
+        if value.has_glob()
+            && let Some(dir) = paths::matching(value, self.context)
+        {
+            return Dir::Known(dir);
+        }
         let text = value.if_empty();
         // Known from the root on: what is unknown in it is taken as empty, like in any path.
         if value.starts_with("/") || (value.known().is_some() && !text.is_empty()) {
@@ -211,10 +236,43 @@ impl Reader<'_> {
             }
             return Ok(Stream::default());
         };
-        // A pipe has a name, but it is no file that stays and could be looked at.
-        let is_pipe = path.starts_with("/dev/") || path.starts_with("/proc/");
-        let file = (!is_pipe).then(|| path.to_string());
-        self.execute_stream(by, &stream, file, shell)
+        self.execute_stream(by, &stream, stays(path), shell)
+    }
+
+    /// Reads a program that the line itself has written into a file: `./FILE`.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn execute_program(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
+        let Some(word) = call.argv.first().filter(|w| w.known().is_some_and(|t| t.contains('/'))) else {
+            return Ok(());
+        };
+        let Some(stream) = self.file(word, shell) else { return Ok(()) };
+        let name = word.to_string();
+        if self.calling.contains(&name) {
+            return Ok(());
+        }
+        let start = stream.text.as_ref().map(|text| text.known_start().to_owned()).unwrap_or_default();
+        let interpreter = start.strip_prefix("#!").and_then(|line| line.lines().next()).unwrap_or("/bin/sh");
+        let mut argv: Vec<Value> = interpreter.split_whitespace().map(Value::from).collect();
+        argv.extend(call.argv.iter().cloned());
+        let env = Vec::new();
+        self.calling.push(name);
+        self.inner(call, Inner::Argv { argv, env, dir: None, place: call.place, more_operands: false }, shell)?;
+        self.calling.pop();
+        Ok(())
+    }
+
+    /// Notes text of another language.
+    fn code(&mut self, language: &str, text: Value, call: &Call) {
+        let dir = match directory_option(call).filter(|_| language == "make") {
+            Some(dir) => self.dir_of(&dir, &Shell::new(call.dir.clone())),
+            None => call.dir.clone(),
+        };
+        let code = Code { language: language.to_owned(), text, dir, place: self.place };
+        if !self.reading.code.contains(&code) {
+            self.reading.code.push(code);
+        }
     }
 
     /// Reads what stands in `$(…)`.
@@ -223,9 +281,17 @@ impl Reader<'_> {
     /// If a limit is passed.
     pub fn substitution(&mut self, text: &str, shell: &mut Shell) -> Result<Stream, Limit> {
         let mut inner = shell.clone();
-        let outer = std::mem::take(&mut self.choice.met);
-        let output = self.text(text, &mut inner)?;
-        self.choice.met = outer;
+        let output = if text.len() <= MAX_FOLLOWED {
+            let outer = std::mem::replace(&mut self.choice.follows, true);
+            let output = self.text(text, &mut inner)?;
+            self.choice.follows = outer;
+            output
+        } else {
+            let outer = std::mem::take(&mut self.choice);
+            let output = self.text(text, &mut inner)?;
+            self.choice = outer;
+            output
+        };
         shell.take_files(&inner);
         Ok(output)
     }
@@ -240,23 +306,44 @@ impl Reader<'_> {
         let path = format!("/dev/fd/process-{}", self.processes);
         if reads {
             shell.write_file(PathBuf::from(&path), output);
+        } else {
+            self.sinks.insert(PathBuf::from(&path), text.to_owned());
         }
         Ok(path)
     }
 
+    /// Notes what is written to a file; what is written into `>(…)` is what that reads.
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn put_file(&mut self, path: PathBuf, stream: Stream, shell: &mut Shell) -> Result<(), Limit> {
+        let Some(text) = self.sinks.remove(&path) else {
+            shell.write_file(path, stream);
+            return Ok(());
+        };
+        let mut inner = shell.clone();
+        inner.stdin = stream;
+        self.text(&text, &mut inner)?;
+        shell.take_files(&inner);
+        Ok(())
+    }
+
     /// Links and files that a call makes, for what stands behind it in the line.
-    pub fn note_changes(&mut self, call: &Call, shell: &mut Shell) {
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn note_changes(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
         for file in streams::downloaded_file(call) {
             if let Some(path) = self.absolute(&file, shell) {
                 let taint = Taint { downloaded: true, decoded: false };
-                shell.write_file(path, Stream { text: None, taint });
+                self.put_file(path, Stream { text: None, taint }, shell)?;
             }
         }
         match call.program.as_deref() {
             Some("tee" | "sponge") => {
                 for operand in call.args().iter().filter(|a| !a.starts_with("-")) {
                     if let Some(path) = self.absolute(operand, shell) {
-                        shell.write_file(path, call.stdin.clone());
+                        self.put_file(path, call.stdin.clone(), shell)?;
                     }
                 }
             }
@@ -276,7 +363,20 @@ impl Reader<'_> {
                 }
             }
             Some("ln") => {
-                let operands: Vec<&Value> = call.args().iter().filter(|a| !a.starts_with("-")).collect();
+                let mut operands: Vec<&Value> = call.args().iter().filter(|a| !a.starts_with("-")).collect();
+                // `-t DIR TARGET` is `TARGET DIR`.
+                let into = call.args().iter().any(|a| {
+                    let word = a.known_start();
+                    word.starts_with("--target-d")
+                        || word.starts_with('-') && !word.starts_with("--") && word.contains('t')
+                });
+                if into && operands.len() == 2 {
+                    operands.reverse();
+                }
+                let here = Value::from(".");
+                if let [_] = operands.as_slice() {
+                    operands.push(&here);
+                }
                 if let [target, link] = operands.as_slice()
                     && let Some(path) = self.absolute(link, shell)
                     && let Some(text) = target.known()
@@ -300,7 +400,23 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        Ok(())
     }
+}
+
+/// `-C DIR`, `-CDIR`, `--directory=DIR`.
+fn directory_option(call: &Call) -> Option<Value> {
+    let words = call.args();
+    let at = words.iter().position(|word| word.starts_with("-C") || word.starts_with("--directory"))?;
+    let word = words.get(at)?;
+    let joined = word.strip_prefix("--directory=").or_else(|| word.strip_prefix("-C"))?;
+    if joined.parts().is_empty() { words.get(at + 1).cloned() } else { Some(joined) }
+}
+
+/// The file of a program's text, where it stays and could be looked at: a pipe has a name too.
+fn stays(path: &Value) -> Option<String> {
+    let is_pipe = path.starts_with("/dev/") || path.starts_with("/proc/");
+    (!is_pipe).then(|| path.to_string())
 }
 
 fn by(call: &Call) -> String {

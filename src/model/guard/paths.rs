@@ -51,6 +51,26 @@ pub fn normalised(path: &Path) -> PathBuf {
     out
 }
 
+/// The directory that a path with patterns in it stands for, of those that are known here: the home, the working
+/// directory, the project, and what these lie in. `None` without a pattern, or where none fits.
+#[must_use]
+pub fn matching(path: &Value, context: &Context<'_>) -> Option<PathBuf> {
+    if !path.has_glob() || !path.starts_with("/") {
+        return None;
+    }
+    let mut found = PathBuf::from("/");
+    for name in absolute::names(path) {
+        let known = [Some(&context.home), Some(&context.cwd), context.project_dir.as_ref()];
+        let mut here = known.into_iter().flatten().filter_map(|dir| dir.strip_prefix(&found).ok()?.iter().next());
+        match name.known() {
+            Some("..") => drop(found.pop()),
+            Some(name) => found.push(name),
+            None => found.push(here.find(|dir| dir.to_str().is_some_and(|dir| name.could_be(dir)))?),
+        }
+    }
+    Some(found)
+}
+
 /// Finds out what paths are, for the calls of one line. Remembers the links that it has asked for.
 pub struct Paths<'a> {
     /// Where and as whom the line would run.

@@ -4,19 +4,24 @@
 //! `run.rs` runs one command, `builtins.rs` those that change the shell itself, `outputs.rs` knows what
 //! some commands print.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use rable::ast::ListOperator;
 use rable::{Node, NodeKind};
 
 use super::expand::Choice;
 use super::limits::{Budget, Limit};
-use super::reading::{Dir, Reading, Stream, Unparsed};
+use super::reading::{Dir, Place, Reading, Redirect, Stream, Unparsed};
+use super::run::Opened;
 use super::shell::Shell;
 use super::value::{Unknown, Value};
 use super::world::Context;
 use super::{bomb, expand};
 
 /// The most ways that one command is read where its variables may have several values.
-const MAX_WAYS: usize = 16;
+const MAX_WAYS: usize = 64;
 
 /// What is being read, and what has been found.
 pub struct Reader<'a> {
@@ -33,11 +38,15 @@ pub struct Reader<'a> {
     /// The wrappers around what is being read.
     pub via: Vec<String>,
     /// Where it runs.
-    pub place: super::reading::Place,
+    pub place: Place,
     /// Process substitutions so far: each gets a file name.
     pub processes: usize,
     /// The functions that are being read.
     pub calling: Vec<String>,
+    /// The text that is being read.
+    source: String,
+    /// The texts of `>(…)`, by the file names that the commands see.
+    pub sinks: BTreeMap<PathBuf, String>,
 }
 
 /// How a construct ends: its output, and the state in which it fails, where that differs from the one in
@@ -60,6 +69,14 @@ impl From<Stream> for Ended {
 /// # Errors
 /// If it is over a limit.
 pub fn read(text: &str, context: &Context<'_>) -> Result<Reading, Limit> {
+    read_at(text, context, Place::Here)
+}
+
+/// Reads shell text that runs at a place.
+///
+/// # Errors
+/// If it is over a limit.
+pub fn read_at(text: &str, context: &Context<'_>, place: Place) -> Result<Reading, Limit> {
     let mut reader = Reader {
         context,
         reading: Reading::default(),
@@ -67,13 +84,41 @@ pub fn read(text: &str, context: &Context<'_>) -> Result<Reading, Limit> {
         unknowns: Vec::new(),
         choice: Choice::default(),
         via: Vec::new(),
-        place: super::reading::Place::Here,
+        place,
         processes: 0,
         calling: Vec::new(),
+        source: String::new(),
+        sinks: BTreeMap::new(),
     };
     let mut shell = Shell::new(Dir::Known(context.cwd.clone()));
     reader.text(text, &mut shell)?;
     Ok(reader.reading)
+}
+
+/// Parses a text, where the parser goes wrong in a form of its own that it reads right.
+fn parse(text: &str) -> rable::Result<Vec<Node>> {
+    // It forgets the here-documents in `for ((…))`, and gives them to those that come behind.
+    if text.contains("<<")
+        && text.contains("((")
+        && let Cow::Owned(other) = replaced(text, r"\bfor[ \t]*\(\(", "while ((")
+        && let Ok(nodes) = rable::parse(&other, true)
+    {
+        return Ok(nodes);
+    }
+    rable::parse(text, true).or_else(|error| {
+        // Behind `time -p` it knows no keyword.
+        match replaced(text, r"\btime[ \t]+-p\b", "time") {
+            Cow::Owned(other) => rable::parse(&other, true),
+            Cow::Borrowed(_) => Err(error),
+        }
+    })
+}
+
+fn replaced<'t>(text: &'t str, pattern: &str, by: &str) -> Cow<'t, str> {
+    match regex::Regex::new(pattern) {
+        Ok(pattern) => pattern.replace_all(text, by),
+        Err(_) => Cow::Borrowed(text),
+    }
 }
 
 /// Two outputs, one behind the other.
@@ -101,8 +146,9 @@ impl Reader<'_> {
     /// If a limit is passed.
     pub fn text(&mut self, text: &str, shell: &mut Shell) -> Result<Stream, Limit> {
         self.budget.enter(text)?;
+        let outer = std::mem::replace(&mut self.source, text.to_owned());
         // A carriage return at a line's end belongs to the word for bash, and to nothing for people.
-        let output = match rable::parse(text, true) {
+        let output = match parse(text) {
             Ok(nodes) => self.lines(&nodes, shell)?,
             Err(error) => {
                 self.unreadable(text, &error.to_string());
@@ -110,6 +156,7 @@ impl Reader<'_> {
                 Stream::default()
             }
         };
+        self.source = outer;
         self.budget.leave();
         Ok(output)
     }
@@ -131,8 +178,7 @@ impl Reader<'_> {
                 return Ok(());
             }
             self.budget.enter(&before)?;
-            let parsed = rable::parse(&before, true);
-            if let Ok(nodes) = parsed {
+            if let Ok(nodes) = parse(&before) {
                 self.lines(&nodes, shell)?;
                 self.budget.leave();
                 return Ok(());
@@ -213,7 +259,10 @@ impl Reader<'_> {
                         shell.or(&failed);
                     }
                     if item.operator == Some(ListOperator::Background) {
-                        self.body(&item.command, &mut shell.clone())?
+                        let mut other = shell.clone();
+                        let output = self.body(&item.command, &mut other)?;
+                        shell.take_files(&other);
+                        output
                     } else {
                         let ended = self.node(&item.command, shell)?;
                         failed = ended.failed;
@@ -252,13 +301,24 @@ impl Reader<'_> {
     fn compound(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
         let redirects = redirects_of(node);
         let outer = shell.stdin.clone();
-        let opened = self.redirects(redirects, shell)?;
+        // The parser gives the documents of these two to the ones that come behind them.
+        if matches!(node.kind, NodeKind::ConditionalExpr { .. } | NodeKind::ArithmeticCommand { .. })
+            && redirects.iter().any(|r| matches!(r.kind, NodeKind::HereDoc { .. }))
+        {
+            let source = self.source.clone();
+            self.unreadable(&source, "a here-document for a test");
+        }
+        let opened = self.each_way(shell, Opened::and, |reader, shell| reader.redirects(redirects, shell))?;
         if let Some(stdin) = opened.stdin.clone() {
             shell.stdin = stdin;
         }
         let output = self.inside(node, shell)?;
         shell.stdin = outer;
-        Ok(self.write(output, &opened.redirects, shell))
+        if opened.redirects.iter().any(Redirect::writes) {
+            let call = self.call(Vec::new(), Vec::new(), &opened, shell);
+            self.emit(call);
+        }
+        self.write(output, &opened.redirects, shell)
     }
 
     fn inside(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
@@ -294,7 +354,7 @@ impl Reader<'_> {
             }
             NodeKind::ForArith { init, cond, incr, body, .. } => {
                 for text in [init, cond, incr] {
-                    let _ = self.document(text, shell)?;
+                    self.only_substituted(text, shell)?;
                 }
                 let before = shell.clone();
                 self.body(body, shell)?;
@@ -303,7 +363,7 @@ impl Reader<'_> {
                 Ok(Stream { text: None, ..output })
             }
             NodeKind::Case { word, patterns, .. } => {
-                let _ = self.value(&raw(word), shell)?;
+                self.each_way(shell, |(), ()| (), |reader, shell| reader.value(&raw(word), shell).map(drop))?;
                 let before = shell.clone();
                 let mut output = nothing();
                 for item in patterns {
@@ -319,15 +379,20 @@ impl Reader<'_> {
                 Ok(output)
             }
             NodeKind::ArithmeticCommand { raw_content, .. } => {
-                let _ = self.document(raw_content, shell)?;
+                self.only_substituted(raw_content, shell)?;
                 Ok(nothing())
             }
             NodeKind::ConditionalExpr { body, .. } => {
-                self.condition(body, shell)?;
+                self.each_way(shell, |(), ()| (), |reader, shell| reader.condition(body, shell))?;
                 Ok(nothing())
             }
             _ => Ok(Stream::default()),
         }
+    }
+
+    /// Text of which nothing but what is substituted in it runs.
+    fn only_substituted(&mut self, text: &str, shell: &mut Shell) -> Result<(), Limit> {
+        self.each_way(shell, |(), ()| (), |reader, shell| reader.document(text, shell).map(drop))
     }
 
     /// The words of `[[ … ]]`: what is substituted in them runs.
@@ -337,6 +402,7 @@ impl Reader<'_> {
                 self.condition(left, shell)?;
                 self.condition(right, shell)
             }
+            NodeKind::BinaryTest { op, left, right } if op == "=~" => self.matched(&raw(left), &raw(right), shell),
             NodeKind::BinaryTest { left, right, .. } => {
                 self.condition(left, shell)?;
                 self.condition(right, shell)
@@ -355,15 +421,21 @@ impl Reader<'_> {
         body: &Node,
         shell: &mut Shell,
     ) -> Result<Stream, Limit> {
-        let mut values = Vec::new();
-        match words {
+        let all = |mut first: Vec<Value>, second: Vec<Value>| {
+            let new: Vec<Value> = second.into_iter().filter(|value| !first.contains(value)).collect();
+            first.extend(new);
+            first
+        };
+        let values = self.each_way(shell, all, |reader, shell| match words {
             Some(words) => {
+                let mut values = Vec::new();
                 for word in words {
-                    values.append(&mut self.fields(&raw(word), shell)?);
+                    values.append(&mut reader.fields(&raw(word), shell)?);
                 }
+                Ok(values)
             }
-            None => values = self.fields("\"$@\"", shell)?,
-        }
+            None => reader.fields("\"$@\"", shell),
+        })?;
         let before = shell.clone();
         let mut output = nothing();
         for value in values {
@@ -389,7 +461,7 @@ impl Reader<'_> {
         }
         self.calling.push(name.to_owned());
         self.budget.deeper()?;
-        let outer = shell.positional.replace(std::rc::Rc::new(args));
+        let outer = std::mem::replace(&mut shell.positional, vec![Some(std::rc::Rc::new(args))]);
         let mut output = nothing();
         for body in bodies {
             output = either(output, self.body(&body, shell)?);
@@ -400,7 +472,7 @@ impl Reader<'_> {
         Ok(Some(output))
     }
 
-    /// Reads one command in each way that its variables allow, and takes all of them as possible.
+    /// Reads one command.
     fn simple(
         &mut self,
         assignments: &[Node],
@@ -408,32 +480,58 @@ impl Reader<'_> {
         redirects: &[Node],
         shell: &mut Shell,
     ) -> Result<Stream, Limit> {
+        self.each_way(shell, either, |reader, shell| reader.command(assignments, words, redirects, shell))
+    }
+
+    /// Reads something in each way that its variables allow, and takes all of them as possible.
+    fn each_way<T>(
+        &mut self,
+        shell: &mut Shell,
+        both: fn(T, T) -> T,
+        mut read: impl FnMut(&mut Self, &mut Shell) -> Result<T, Limit>,
+    ) -> Result<T, Limit> {
+        if self.choice.follows {
+            return read(self, shell);
+        }
         let before = shell.clone();
         let outer = std::mem::take(&mut self.choice);
-        let mut output = self.command(assignments, words, redirects, shell)?;
+        let mut all = read(self, shell)?;
         let met = std::mem::take(&mut self.choice.met);
-        let ways: usize = met.iter().map(|(_, n)| *n).product();
-        for way in 1..ways.min(MAX_WAYS) {
-            let mut rest = way;
-            self.choice.picks = met
-                .iter()
-                .map(|(name, n)| {
-                    let pick = (name.clone(), rest % n);
-                    rest /= n;
-                    pick
-                })
-                .collect();
+        for way in ways(&met) {
+            let named = met.iter().zip(way).map(|((name, _), pick)| (name.clone(), pick));
+            self.choice.picks = named.collect();
             let mut other = before.clone();
-            output = either(output, self.command(assignments, words, redirects, &mut other)?);
+            all = both(all, read(self, &mut other)?);
             shell.or(&other);
         }
         self.choice = outer;
-        Ok(output)
+        Ok(all)
     }
 }
 
+/// The ways to take one of several values each, but for the first of all. Where there are too many, those in which
+/// every value is taken at least once are among them.
+fn ways(met: &[(String, usize)]) -> Vec<Vec<usize>> {
+    let number = |way: usize| {
+        let mut rest = way;
+        let pick = |(_, n): &(String, usize)| {
+            let pick = rest % n;
+            rest /= n;
+            pick
+        };
+        met.iter().map(pick).collect()
+    };
+    let all = met.iter().fold(1_usize, |all, (_, n)| all.saturating_mul(*n));
+    let mut ways: Vec<Vec<usize>> = (1..all.min(MAX_WAYS)).map(number).collect();
+    if all > MAX_WAYS {
+        let most = met.iter().map(|(_, n)| *n).max().unwrap_or(1);
+        ways.extend((1..most).map(|way| met.iter().map(|(_, n)| way % n).collect()));
+    }
+    ways
+}
+
 /// One output or another.
-fn either(first: Stream, second: Stream) -> Stream {
+pub fn either(first: Stream, second: Stream) -> Stream {
     let taint = first.taint.and(second.taint);
     let text = if first.text == second.text { first.text } else { joined(first, second).text };
     Stream { text, taint }

@@ -119,6 +119,8 @@ pub struct Code {
     pub text: Value,
     /// The working directory.
     pub dir: Dir,
+    /// Where it runs.
+    pub place: Place,
 }
 
 /// Everything that was read from a line.

@@ -7,8 +7,8 @@ use rable::{Node, NodeKind};
 use super::assign::assignment;
 use super::limits::Limit;
 use super::paths;
-use super::reader::{Reader, raw};
-use super::reading::{Call, Dir, Executed, Redirect, Stream};
+use super::reader::{Reader, either, raw};
+use super::reading::{Call, Dir, Redirect, Stream};
 use super::shell::Shell;
 use super::value::{Part, Value};
 use super::world::Context;
@@ -24,9 +24,19 @@ pub struct Opened {
     pub stdin: Option<Stream>,
 }
 
-/// Interpreters that run the file which they are given.
-const INTERPRETERS: [&str; 11] =
-    ["python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "Rscript", "bun", "tclsh"];
+impl Opened {
+    /// What one way and another open.
+    #[must_use]
+    pub fn and(mut self, other: Opened) -> Opened {
+        let new: Vec<Redirect> = other.redirects.into_iter().filter(|r| !self.redirects.contains(r)).collect();
+        self.redirects.extend(new);
+        self.stdin = match (self.stdin, other.stdin) {
+            (Some(first), Some(second)) => Some(either(first, second)),
+            (first, second) => first.or(second),
+        };
+        self
+    }
+}
 
 /// Programs whose names a pattern in the command's word is held against.
 const SOUGHT: &[&str] = &[
@@ -97,6 +107,10 @@ impl Reader<'_> {
                 argv.append(&mut self.fields(&raw, shell)?);
             }
         }
+        // What the parser leaves of `time -- COMMAND`.
+        if argv.first().and_then(|word| word.known()) == Some("--") {
+            argv.remove(0);
+        }
         let opened = self.redirects(redirects, shell)?;
         if argv.is_empty() {
             for node in assignments {
@@ -110,7 +124,7 @@ impl Reader<'_> {
             return Ok(match opened.stdin {
                 // `$(<file)` prints the file.
                 Some(stdin) if assignments.is_empty() => stdin,
-                _ => self.write(output, &opened.redirects, shell),
+                _ => self.write(output, &opened.redirects, shell)?,
             });
         }
         let mut env = Vec::new();
@@ -122,7 +136,7 @@ impl Reader<'_> {
         }
         let call = self.call(argv, env, &opened, shell);
         let output = self.run(call, shell)?;
-        Ok(self.write(output, &opened.redirects, shell))
+        self.write(output, &opened.redirects, shell)
     }
 
     fn alias(&mut self, first: &str, words: &[Node], shell: &mut Shell) -> Result<(), Limit> {
@@ -204,7 +218,8 @@ impl Reader<'_> {
         }
     }
 
-    fn call(&mut self, argv: Vec<Value>, env: Vec<(String, Value)>, opened: &Opened, shell: &Shell) -> Call {
+    /// A call with what has been opened for it.
+    pub fn call(&mut self, argv: Vec<Value>, env: Vec<(String, Value)>, opened: &Opened, shell: &Shell) -> Call {
         Call {
             program: argv.first().and_then(|word| self.linked_program(word, shell).or_else(|| program(word))),
             argv,
@@ -233,7 +248,8 @@ impl Reader<'_> {
             .then(|| name.to_owned())
     }
 
-    fn emit(&mut self, call: Call) {
+    /// Notes a call.
+    pub fn emit(&mut self, call: Call) {
         let mut recent = self.reading.calls.iter().rev().take(64);
         // The last word first: it is what the calls of a loop differ in.
         if recent.all(|known| known.argv.last() != call.argv.last() || *known != call) {
@@ -262,7 +278,7 @@ impl Reader<'_> {
             return Ok(output);
         }
         self.guessed(&call, shell)?;
-        self.fetched_program(&call, shell);
+        self.execute_program(&call, shell)?;
         let mut inner_output: Option<Stream> = None;
         self.budget.deeper()?;
         let via = self.via.len();
@@ -281,7 +297,7 @@ impl Reader<'_> {
         }
         self.via.truncate(via);
         self.budget.leave();
-        self.note_changes(&call, shell);
+        self.note_changes(&call, shell)?;
         shell.last = call.argv.last().cloned();
         Ok(match inner_output {
             Some(output) => output,
@@ -300,8 +316,28 @@ impl Reader<'_> {
         call.args().iter().filter(|a| !a.starts_with("-")).find_map(|a| self.file(a, shell))
     }
 
+    /// The call with nothing where something unknown stands inside a word: `--fo${unset}rce`. Paths and what is
+    /// unknown at their places (`$X/y`, `$X:y`) are the rules' own.
+    fn without_holes(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
+        if call.is_via("?") || !call.argv.iter().any(has_hole) {
+            return Ok(());
+        }
+        let mut other = call.clone();
+        for word in other.argv.iter_mut().filter(|word| has_hole(word)) {
+            let mut whole = Value::default();
+            let known = word.parts().iter().filter(|p| !matches!(p, Part::Unknown(_)));
+            known.for_each(|part| whole.push(part.clone()));
+            *word = whole;
+        }
+        other.program = other.argv.first().and_then(program);
+        other.via.push("?".to_owned());
+        self.run(other, &mut shell.clone())?;
+        Ok(())
+    }
+
     /// A command's word with a pattern in it, or known in part: each program that it could be.
     fn guessed(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
+        self.without_holes(call, shell)?;
         let Some(word) = call.argv.first().filter(|w| w.known().is_none() && !w.parts().is_empty()) else {
             return Ok(());
         };
@@ -327,31 +363,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A program that the line itself has fetched or decoded into a file; for an interpreter, its first operand.
-    fn fetched_program(&mut self, call: &Call, shell: &Shell) {
-        let by_path = call.argv.first().filter(|w| w.known().is_some_and(|t| t.contains('/')));
-        let interprets = call.program.as_deref().is_some_and(|name| {
-            let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-            INTERPRETERS.contains(&base)
-        });
-        let operand = || call.args().iter().find(|a| !a.starts_with("-")).filter(|_| interprets);
-        let Some(word) = by_path.or_else(operand) else { return };
-        let Some(stream) = self.file(word, shell) else { return };
-        if stream.taint.any() {
-            self.reading.executed.push(Executed {
-                by: word.to_string(),
-                taint: stream.taint,
-                read: false,
-                file: Some(word.to_string()),
-            });
-        }
-    }
-
     /// Where a command's output goes: into its files, or on.
-    pub fn write(&mut self, output: Stream, redirects: &[Redirect], shell: &mut Shell) -> Stream {
+    ///
+    /// # Errors
+    /// If a limit is passed.
+    pub fn write(&mut self, output: Stream, redirects: &[Redirect], shell: &mut Shell) -> Result<Stream, Limit> {
         let files: Vec<&Redirect> = redirects.iter().filter(|r| r.writes()).collect();
         if files.is_empty() {
-            return output;
+            return Ok(output);
         }
         for redirect in files {
             if let Some(path) = self.absolute(&redirect.target, shell) {
@@ -368,11 +387,11 @@ impl Reader<'_> {
                     },
                     _ => output.clone(),
                 };
-                shell.write_file(path, stream);
+                self.put_file(path, stream, shell)?;
             }
         }
         // `2>file` leaves the output where it was; telling them apart gains nothing.
-        Stream { text: None, ..output }
+        Ok(Stream { text: None, ..output })
     }
 }
 
@@ -406,6 +425,31 @@ pub fn program(word: &Value) -> Option<String> {
     };
     let name = text.trim_end_matches('/').rsplit('/').next()?;
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Whether something that may be nothing stands inside a word, not at the border of a path's name, a list's item
+/// or a value.
+fn has_hole(word: &Value) -> bool {
+    const MAX_WORD: usize = 128;
+    let parts = word.parts();
+    let text = |i: Option<usize>| match i.and_then(|i| parts.get(i)) {
+        Some(Part::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let whole = |part: &Part| match part {
+        Part::Text(text) => text.len() <= MAX_WORD && !text.contains(char::is_whitespace),
+        Part::Glob(_) => true,
+        Part::Unknown(unknown) => !unknown.filled,
+    };
+    let is_hole = |(i, part): (usize, &Part)| {
+        let before = text(i.checked_sub(1));
+        let behind = text(Some(i + 1));
+        matches!(part, Part::Unknown(_))
+            && (before.is_some() || behind.is_some())
+            && !before.is_some_and(|t| t.ends_with(['/', ':', '=', ',', '@']))
+            && !behind.is_some_and(|t| t.starts_with(['/', ':', '=', ',', '@']))
+    };
+    parts.iter().all(whole) && parts.iter().enumerate().any(is_hole)
 }
 
 fn is_declaration(word: &Value) -> bool {

@@ -26,6 +26,9 @@ pub enum Variable {
     Unset,
 }
 
+/// `$0`, `$1`, …, where they are known.
+pub type Positional = Option<Rc<Vec<Value>>>;
+
 /// The state.
 #[derive(Clone, Debug, Default)]
 pub struct Shell {
@@ -41,8 +44,8 @@ pub struct Shell {
     pub old_dir: Option<Dir>,
     /// What `pushd` has put away.
     pub stack: Vec<Dir>,
-    /// `$0`, `$1`, …, where they are known.
-    pub positional: Option<Rc<Vec<Value>>>,
+    /// `$0`, `$1`, … as they may be; `None` where they are not known.
+    pub positional: Vec<Positional>,
     /// The standard input of what runs next.
     pub stdin: Stream,
     /// The last field of the command before: `$_`.
@@ -54,8 +57,14 @@ impl Shell {
     /// A fresh shell in a directory.
     #[must_use]
     pub fn new(dir: Dir) -> Self {
-        let positional = Some(Rc::new(vec![Value::from("bash")]));
-        Shell { dirs: vec![dir], positional, ..Shell::default() }
+        let mut shell = Shell { dirs: vec![dir], ..Shell::default() };
+        shell.set_positional(vec![Value::from("bash")]);
+        shell
+    }
+
+    /// Sets `$0`, `$1`, ….
+    pub fn set_positional(&mut self, values: Vec<Value>) {
+        self.positional = vec![Some(Rc::new(values))];
     }
 
     /// The values that a variable may have; `None` if the line says nothing of it.
@@ -148,14 +157,21 @@ impl Shell {
         Rc::make_mut(&mut self.links).push((link, target));
     }
 
-    /// The state that another program inherits: exported variables, no functions, no aliases.
+    /// The state that another program inherits: exported variables, no functions, no aliases. A variable that the
+    /// line does not export is not set there, unless the environment had it before.
     #[must_use]
     pub fn child(&self) -> Shell {
         let mut child = self.clone();
-        Rc::make_mut(&mut child.variables).retain(|name, _| self.exported.contains(name));
+        for (name, values) in Rc::make_mut(&mut child.variables) {
+            if !self.exported.contains(name) && values.first() != Some(&Variable::Unset) {
+                values.retain(|value| *value != Variable::Unset);
+                values.truncate(MAX_VALUES - 1);
+                values.insert(0, Variable::Unset);
+            }
+        }
         Rc::make_mut(&mut child.functions).retain(|name, _| self.exported.contains(&format!("{name}()")));
         child.aliases = Rc::default();
-        child.positional = None;
+        child.positional = vec![None];
         child
     }
 
@@ -216,8 +232,10 @@ impl Shell {
                 self.export(name);
             }
         }
-        if self.positional != other.positional {
-            self.positional = None;
+        for positional in &other.positional {
+            if !self.positional.contains(positional) && self.positional.len() < MAX_VALUES {
+                self.positional.push(positional.clone());
+            }
         }
     }
 }

@@ -75,6 +75,13 @@ pub enum Inner {
         /// The text.
         text: Value,
     },
+    /// A file, as text of another language (`python3 FILE`, `make -f FILE`).
+    CodeFile {
+        /// As in [`super::reading::Code`].
+        language: &'static str,
+        /// The file.
+        path: Value,
+    },
     /// Its standard input, as text of another language (`python3`, `python3 -`, `make -f -`).
     CodeInput {
         /// As in [`super::reading::Code`].

@@ -1,7 +1,11 @@
 //! Programs that put files somewhere else: copies, moves, links, transfers.
 
+use std::path::Path;
+
 use super::{Asked, Change, Program, all_in, join, last_name, remote};
 use crate::model::guard::options::Grammar;
+use crate::model::guard::paths;
+use crate::model::guard::reading::Dir;
 use crate::model::guard::value::Value;
 
 /// See [`super::Program`].
@@ -294,7 +298,14 @@ fn copy(asked: &Asked<'_>, all: &mut Vec<Change>) {
             all.extend(whole.map(|path| Change::Put { path, tree, unless_directory: false }));
         }
         // Nothing, in the place of what was there.
-        if target.sources.iter().any(|s| s.known() == Some("/dev/null")) {
+        let is_empty = |source: &Value| {
+            let dir = match &asked.call.dir {
+                Dir::Known(dir) => dir.as_path(),
+                Dir::Unknown => Path::new(""),
+            };
+            source.known().is_some_and(|text| paths::normalised(&dir.join(text)) == Path::new("/dev/null"))
+        };
+        if target.sources.iter().any(is_empty) {
             all.push(Change::Empty { path: to.clone() });
         }
     }

@@ -11,6 +11,9 @@ pub static PROGRAMS: &[Program] = &[
         grammar: Grammar::mix("aip", &["append", "ignore-interrupts", "output-error?", "help", "version"]),
         does: |asked, all| {
             written(asked.operands(), all);
+            if !asked.has("append") && !asked.has("a") {
+                all.extend(asked.operands().iter().map(|path| Change::Empty { path: path.clone() }));
+            }
         },
     },
     Program {

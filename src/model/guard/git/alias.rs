@@ -225,7 +225,7 @@ const NEIGHBOURS: &[&str] = &[
 /// Aliases of `-c` on the command line are no part of it.
 #[must_use]
 pub fn alias(call: &Call, context: &Context<'_>) -> Option<Alias> {
-    let first = command(call)?;
+    let first = command(call, context)?;
     let name = first.subcommand.known()?;
     if call.place == Place::Elsewhere || SUBCOMMANDS.contains(&name) {
         return None;
@@ -256,7 +256,7 @@ pub fn alias(call: &Call, context: &Context<'_>) -> Option<Alias> {
         words.extend(current.globals);
         words.extend(config::words(text).iter().map(|word| Value::from(word.as_str())));
         words.extend(current.args);
-        current = command(&Call { argv: words, program: Some("git".into()), ..call.clone() })?;
+        current = command(&Call { argv: words, program: Some("git".into()), ..call.clone() }, context)?;
     }
     // In circles: git refuses.
     None

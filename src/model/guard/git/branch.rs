@@ -60,8 +60,8 @@ pub fn head_before(this: &Command, before: &[Call], context: &Context<'_>) -> He
             head = Head::Detached;
             continue;
         }
-        let Some(earlier) = command(call) else { continue };
-        if creates(&earlier, &this.dir) {
+        let Some(earlier) = command(call, context) else { continue };
+        if creates(&earlier, &this.dir, context) {
             head = Head::Unreadable;
         } else if same_repository(&earlier, this, repository.as_ref(), context)
             && let Move::To(new) = moved(&earlier, repository.as_ref(), context)
@@ -98,7 +98,7 @@ fn same_repository(
 }
 
 /// Whether it makes a repository at or above this directory: what is there now says nothing then.
-fn creates(earlier: &Command, dir: &Dir) -> bool {
+fn creates(earlier: &Command, dir: &Dir, context: &Context<'_>) -> bool {
     let operands: Vec<&Value> = earlier.args.iter().filter(|a| !a.starts_with("-")).collect();
     let target: Option<Value> = match earlier.subcommand.known() {
         // The values of clone's options are taken for operands here: the last two are what counts.
@@ -116,7 +116,7 @@ fn creates(earlier: &Command, dir: &Dir) -> bool {
         _ => None,
     };
     let Some(target) = target else { return false };
-    match (changed(&earlier.dir, &target), dir) {
+    match (changed(&earlier.dir, &target, context), dir) {
         (Dir::Known(target), Dir::Known(dir)) => dir.starts_with(target),
         _ => false,
     }

@@ -3,8 +3,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::model::guard::options::{self, Grammar};
+use crate::model::guard::paths;
 use crate::model::guard::reading::{Call, Dir, Place};
 use crate::model::guard::value::Value;
+use crate::model::guard::world::Context;
 
 /// The options before the subcommand.
 pub const GLOBAL_OPTIONS: Grammar = Grammar::stop(
@@ -64,7 +66,7 @@ impl Command {
 
 /// The call as one of git, if it is one and has a subcommand. `git-push` is `git push`.
 #[must_use]
-pub fn command(call: &Call) -> Option<Command> {
+pub fn command(call: &Call, context: &Context<'_>) -> Option<Command> {
     let program = call.program.as_deref()?;
     let dir = match call.place {
         Place::Here => call.dir.clone(),
@@ -87,7 +89,11 @@ pub fn command(call: &Call) -> Option<Command> {
         Some(at) => *parsed.perhaps_first.first().unwrap_or(at),
         None => *parsed.perhaps_first.first()?,
     };
-    let dir = parsed.values("C").fold(dir, |dir, change| changed(&dir, change));
+    let at_links = |dir: Dir| match dir {
+        Dir::Known(dir) => Dir::Known(through_links(dir, &call.links)),
+        Dir::Unknown => Dir::Unknown,
+    };
+    let dir = parsed.values("C").fold(at_links(dir), |dir, change| at_links(changed(&dir, change, context)));
     Some(Command {
         globals: words.get(..at).unwrap_or_default().to_vec(),
         subcommand: words.get(at)?.clone(),
@@ -98,13 +104,32 @@ pub fn command(call: &Call) -> Option<Command> {
 }
 
 /// A directory after a change to another one.
-pub(super) fn changed(dir: &Dir, change: &Value) -> Dir {
+pub(super) fn changed(dir: &Dir, change: &Value, context: &Context<'_>) -> Dir {
+    if let Some(dir) = paths::matching(change, context) {
+        return Dir::Known(dir);
+    }
     match (dir, change.known()) {
         (_, None) => Dir::Unknown,
         (_, Some(to)) if Path::new(to).is_absolute() => Dir::Known(normal(Path::new(to))),
         (Dir::Known(from), Some(to)) => Dir::Known(normal(&from.join(to))),
         (Dir::Unknown, Some(_)) => Dir::Unknown,
     }
+}
+
+/// A path with the links that the line has made followed.
+fn through_links(mut path: PathBuf, links: &[(PathBuf, PathBuf)]) -> PathBuf {
+    const MAX_LINKS: usize = 40;
+    for _ in 0..MAX_LINKS {
+        let next = links.iter().rev().find_map(|(link, target)| {
+            let rest = path.strip_prefix(link).ok()?;
+            Some(if rest.as_os_str().is_empty() { target.clone() } else { target.join(rest) })
+        });
+        match next {
+            Some(next) if next != path => path = next,
+            _ => break,
+        }
+    }
+    path
 }
 
 /// A path without `.` and `..`.

@@ -34,16 +34,16 @@ fn a_call_is_taken_apart() {
         ("git $SUB -f x", "$SUB", "-f x", "/home/u/project"),
         ("/usr/lib/git-core/git-push -f", "push", "-f", "/home/u/project"),
     ] {
-        let command = command(&last(line, &context)).unwrap();
+        let command = command(&last(line, &context), &context).unwrap();
         assert_eq!(command.subcommand.to_string(), sub, "{line}");
         let shown: Vec<String> = command.args.iter().map(ToString::to_string).collect();
         assert_eq!(shown.join(" "), args, "{line}");
         assert_eq!(command.dir, Dir::Known(dir.into()), "{line}");
     }
     for line in ["git", "git --version", "git -C x", "gitk push", "echo git push"] {
-        assert_eq!(command(&last(line, &context)), None, "{line}");
+        assert_eq!(command(&last(line, &context), &context), None, "{line}");
     }
-    assert_eq!(command(&last("git -C $D push", &context)).unwrap().dir, Dir::Unknown);
+    assert_eq!(command(&last("git -C $D push", &context), &context).unwrap().dir, Dir::Unknown);
 }
 
 fn world_with_repositories() -> MadeUp {
@@ -117,7 +117,7 @@ fn the_branch_is_read_from_files_and_from_the_line() {
     ] {
         let context = world.context();
         let mut before = calls(line, &context);
-        let this = command(&before.pop().unwrap()).unwrap();
+        let this = command(&before.pop().unwrap(), &context).unwrap();
         assert_eq!(head_before(&this, &before, &context), want, "{line}");
     }
 }

@@ -320,6 +320,11 @@ fn is_wide_class(text: &str) -> bool {
     rest == "*" && (class.starts_with(['!', '^']) || class.contains('-'))
 }
 
+/// The names of a path, `..` among them.
+pub(super) fn names(path: &Value) -> Vec<Value> {
+    cut(path).0
+}
+
 /// The names of a path, and whether a slash stands at its end. `.` and empty names are left out.
 fn cut(path: &Value) -> (Vec<Value>, bool) {
     let mut names = Vec::new();

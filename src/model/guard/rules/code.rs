@@ -18,7 +18,7 @@ mod tests;
 
 use crate::model::guard::limits::{self, Limit};
 use crate::model::guard::reader;
-use crate::model::guard::reading::{Dir, Reading};
+use crate::model::guard::reading::{Dir, Place, Reading};
 use crate::model::guard::value::{Part, Taint, Value};
 use crate::model::guard::verdict::Finding;
 use crate::model::guard::world::Context;
@@ -51,6 +51,7 @@ struct Pending {
     language: String,
     text: String,
     dir: Dir,
+    place: Place,
     depth: usize,
 }
 
@@ -60,6 +61,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
         language: code.language.clone(),
         text: code.text.if_empty().into_owned(),
         dir: code.dir.clone(),
+        place: code.place,
         depth,
     };
     let mut todo: Vec<Pending> = reading.code.iter().map(|code| pending(code, 0)).collect();
@@ -84,7 +86,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
                 return findings.push(over(same.limit.as_ref().unwrap_or(&limit)));
             }
         };
-        for mut inner in read(&same.shell, &next.dir, context, findings) {
+        for mut inner in read(&same.shell, &next, context, findings) {
             let code = std::mem::take(&mut inner.code);
             let before = findings.len();
             super::judge(&inner, context, findings);
@@ -102,6 +104,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
                 language,
                 text,
                 dir: next.dir.clone(),
+                place: next.place,
                 depth: next.depth + 1,
             }));
         }
@@ -133,18 +136,22 @@ fn translate(language: &str, text: &str, context: &Context<'_>) -> Same {
     same
 }
 
-/// Reads commands, each for itself, in a directory. All at once where that can be done: they share one budget.
-fn read(commands: &[String], dir: &Dir, context: &Context<'_>, findings: &mut Vec<Finding>) -> Vec<Reading> {
+/// Reads commands, each for itself, where the text runs. All at once where that can be done: they share one budget.
+fn read(commands: &[String], of: &Pending, context: &Context<'_>, findings: &mut Vec<Finding>) -> Vec<Reading> {
     if commands.is_empty() {
         return Vec::new();
     }
-    let start = match dir {
+    let start = match &of.dir {
         Dir::Known(dir) if *dir == context.cwd => String::new(),
         Dir::Known(dir) => format!("cd {}\n", field(&Value::from(&*dir.to_string_lossy()))),
         Dir::Unknown => "cd \"${directory_of_the_code}\"\n".to_owned(),
     };
     let together: String = commands.iter().map(|command| format!("(\n{command}\n)\n")).collect();
-    let alone = |text: &str, findings: &mut Vec<Finding>| match reader::read(&format!("{start}{text}"), context) {
+    let alone = |text: &str, findings: &mut Vec<Finding>| match reader::read_at(
+        &format!("{start}{text}"),
+        context,
+        of.place,
+    ) {
         Ok(reading) => Some(reading),
         Err(limit) => {
             findings.push(over(&limit));

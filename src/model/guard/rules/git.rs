@@ -49,7 +49,9 @@ pub static RULES: &[Rule] = &[
 /// Holds a reading against them.
 pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (i, call) in reading.calls.iter().enumerate() {
-        let Some(command) = git::command(call).or_else(|| unknown_program(call)) else { continue };
+        let Some(command) = git::command(call, context).or_else(|| unknown_program(call, context)) else {
+            continue;
+        };
         let before = reading.calls.get(..i).unwrap_or_default();
         match command.subcommand.known() {
             Some("push" | "send-pack" | "http-push") => push::judge(&command, context.policy, findings),
@@ -60,13 +62,14 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
 }
 
 /// `$GIT push --force`: a program that nobody knows, with a subcommand of git behind it.
-fn unknown_program(call: &Call) -> Option<Command> {
+fn unknown_program(call: &Call, context: &Context<'_>) -> Option<Command> {
     let first = call.argv.first().filter(|first| call.program.is_none() && first.could_be("git"))?;
     if !first.has_unknown() {
         return None;
     }
     let call = Call { program: Some("git".to_owned()), ..call.clone() };
-    git::command(&call).filter(|command| command.is("push") || command.is("send-pack") || command.is("reset"))
+    git::command(&call, context)
+        .filter(|command| command.is("push") || command.is("send-pack") || command.is("reset"))
 }
 
 /// A subcommand that may be an alias of something forced, as nobody can look it up.

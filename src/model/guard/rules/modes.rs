@@ -31,6 +31,8 @@ pub static RULES: &[Rule] = &[Rule {
         "chmod u=rwx,g=rwx,o=rwx /opt/x",
         "chmod u=rwx,go=u /opt/x",
         "chmod 777 -R /etc",
+        "chmod 4${x}777 /etc",
+        "chmod 77$(true)7 /etc",
         "chmod 777 ~/.ssh",
         "chmod -R 777 \"$X\"/",
         "mkdir -m 777 /opt/shared",
@@ -51,6 +53,7 @@ pub static RULES: &[Rule] = &[Rule {
         "chmod --reference=a b",
         "chmod -x run.sh",
         "chmod 777 \"$X\"",
+        "chmod $MODE /opt/x",
         "mkdir -m 755 ~/project/x",
         "mkdir -p -m 777 ./out",
         "install -m 755 x ~/project/bin/x",
@@ -61,7 +64,7 @@ pub static RULES: &[Rule] = &[Rule {
 /// Holds a change against the rule.
 pub fn judge(seen: &mut Seen<'_>) {
     let Change::Mode { path, mode, .. } = seen.change else { return };
-    if !mode.known().is_some_and(gives_everybody_all) {
+    if !gives_everybody_all(&mode.if_empty()) {
         return;
     }
     for at in seen.locate(path, Last::Followed).iter() {

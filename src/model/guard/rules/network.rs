@@ -208,7 +208,7 @@ pub(super) fn judge_text(by: &str, taint: Taint, file: Option<&str>, findings: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::guard::reading::{Code, Dir, Executed};
+    use crate::model::guard::reading::{Code, Dir, Executed, Place};
     use crate::model::guard::world::made_up::MadeUp;
 
     const DOWNLOADED: Taint = Taint { downloaded: true, decoded: false };
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn text_of_another_language_may_be_downloaded_too() {
         let text = Value::unknown("$(curl x)", DOWNLOADED, false);
-        let code = vec![Code { language: "python".into(), text, dir: Dir::Unknown }];
+        let code = vec![Code { language: "python".into(), text, dir: Dir::Unknown, place: Place::Here }];
         assert_eq!(found(&Reading { code, ..Reading::default() }), ["net.pipe-to-shell"]);
     }
 }

@@ -289,6 +289,13 @@ impl<'a> Matched<'a> {
         Matched { words, roots }
     }
 
+    /// Whether the roots themselves are found, for certain: nothing else is, or nothing is tested.
+    fn finds_root(&self) -> bool {
+        let known: Vec<&str> = self.words.iter().map_while(Value::known).collect();
+        known.windows(2).any(|pair| pair == ["-maxdepth", "0"])
+            || matches!(known.first(), Some(&("-exec" | "-ok")))
+    }
+
     /// What is found below a root, from `base`. A root that is wholly unknown stays so: an empty one is no `/`.
     fn below(&self, root: &Value, base: &Value) -> Value {
         let mut path = base.clone();
@@ -369,6 +376,10 @@ fn find(call: &Call) -> Vec<Inner> {
             let item = matched.below(root, &base);
             let argv = command.iter().map(|word| words::replace(word, "{}", &item)).collect();
             found.push(Inner::argv(argv).with(in_dir.then_some(root), &[]));
+            if matched.finds_root() && !in_dir {
+                let argv = command.iter().map(|word| words::replace(word, "{}", root)).collect();
+                found.push(Inner::argv(argv));
+            }
         }
         if matched.roots.len() > MAX_ITEMS {
             // Too many to go one by one: all of them as operands of one call.

@@ -486,16 +486,18 @@ fn text(row: &Interpreter, parsed: &Parsed) -> Vec<Inner> {
     if texts {
         found.push(Inner::Code { language, text: whole });
     }
-    let mut files = row.files.iter().flat_map(|name| parsed.values(name)).peekable();
-    let named = files.peek().is_some();
-    if files.any(is_stdin) {
-        found.push(Inner::CodeInput { language });
-    }
+    let file = |path: &Value| match is_stdin(path) {
+        true => Inner::CodeInput { language },
+        false => Inner::CodeFile { language, path: path.clone() },
+    };
+    let before = found.len();
+    found.extend(row.files.iter().flat_map(|name| parsed.values(name)).map(file));
+    let named = found.len() > before;
     if !named && !texts {
         let first = parsed.operands.first();
         match (row.bare, first) {
             (Bare::File, None) | (Bare::Input, _) => found.push(Inner::CodeInput { language }),
-            (Bare::File, Some(file)) if is_stdin(file) => found.push(Inner::CodeInput { language }),
+            (Bare::File, Some(path)) => found.push(file(path)),
             (Bare::Text, Some(text)) => found.push(Inner::Code { language, text: text.clone() }),
             _ => {}
         }
@@ -520,6 +522,10 @@ fn more(row: &Interpreter, program: &str, call: &Call, parsed: &Parsed, found: &
         ),
         // `make 'X=$(shell …)'`, `make SHELL=…`
         "make" => {
+            if !parsed.has("f") {
+                let names = ["GNUmakefile", "makefile", "Makefile"];
+                found.extend(names.map(|name| Inner::CodeFile { language, path: Value::from(name) }));
+            }
             let runs =
                 |word: &&Value| word.split_once('=').is_some_and(|(_, value)| value.if_empty().contains('$'));
             found.extend(parsed.operands.iter().filter(runs).map(code));

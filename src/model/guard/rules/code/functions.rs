@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::primitives::{Does, Primitive, primitives};
 use super::tokens::{MAX_TOKENS, Token};
-use super::values::{Argument, MAX_REACH, Scope, closing};
+use super::values::{Argument, MAX_REACH, Scope, closing, split};
 use super::{Same, shell_text};
 use crate::model::guard::limits::Limit;
 use crate::model::guard::value::Value;
@@ -149,11 +149,8 @@ impl Text<'_> {
     fn by_its_name(&self, i: usize, same: &mut Same) {
         let end = closing(self.tokens, i + 1);
         let inside = self.between(i + 2, end);
-        let name = inside.iter().rev().find_map(|t| match t {
-            Token::Text(text) => text.known(),
-            _ => None,
-        });
-        let primitive = self.table.iter().find(|p| Some(p.name) == name);
+        let name = split(inside).last().map(|last| self.scope.value(last, 0)).unwrap_or_default();
+        let primitive = self.table.iter().find(|p| Some(p.name) == name.known());
         if let (Some(primitive), Some(arguments)) = (primitive, self.called_with(end + 1)) {
             same.calls += 1;
             self.call(primitive, &self.scope.arguments(arguments), i, same);

@@ -1,13 +1,18 @@
 use super::*;
 use crate::model::guard::judge_shell;
-use crate::model::guard::reading::Code;
+use crate::model::guard::reading::{Code, Place};
 use crate::model::guard::world::made_up::MadeUp;
 
 /// The rules that find something in a text.
 fn rules(language: &str, text: &str) -> Vec<&'static str> {
     let world = MadeUp::new();
     let context = world.context();
-    let code = vec![Code { language: language.into(), text: text.into(), dir: Dir::Known(context.cwd.clone()) }];
+    let code = vec![Code {
+        language: language.into(),
+        text: text.into(),
+        dir: Dir::Known(context.cwd.clone()),
+        place: Place::Here,
+    }];
     let mut findings = Vec::new();
     judge(&Reading { code, ..Reading::default() }, &context, &mut findings);
     let mut rules: Vec<&str> = findings.iter().map(|f| f.rule).collect();

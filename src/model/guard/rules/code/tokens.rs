@@ -9,6 +9,9 @@ pub(super) const MAX_TOKENS: usize = 40_000;
 /// How often the end of a string is looked for in vain. Where there is none, there will hardly be one later.
 const MAX_OPEN: usize = 32;
 
+/// Stands for a dollar with a backslash in front, until what is put in when the text runs has been told apart.
+const PLAIN_DOLLAR: char = '\u{fdd0}';
+
 /// A piece of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -260,6 +263,8 @@ fn unescaped(text: &str) -> String {
                 }
                 out.extend(char::from_u32(number));
             }
+            // What it would begin without the backslash it does not begin.
+            Some('$') => out.push(PLAIN_DOLLAR),
             Some(c) => out.push(c),
         }
     }
@@ -271,6 +276,11 @@ fn inserted(text: &str, inserts: Inserts) -> Value {
     let mut value = Value::default();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
+        if c == PLAIN_DOLLAR {
+            value.push_text("$");
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            continue;
+        }
         let found = match inserts {
             Inserts::Python if rest.starts_with("{{") => {
                 value.push_text("{");

@@ -56,7 +56,7 @@ pub(super) fn judge(
         Head::Branch(branch) if is_protected(&branch, context.policy) => {
             format!("git reset --hard would move {branch}, a protected branch")
         }
-        Head::Unreadable => match protected_name(reading, context.policy) {
+        Head::Unreadable => match protected_name(reading, context) {
             Some(name) => {
                 format!("git reset --hard on a branch that could not be read, in a line that names {name}")
             }
@@ -68,10 +68,10 @@ pub(super) fn judge(
 }
 
 /// A protected branch that a call of git in the line names: `main`, `origin/main`, `main~2`.
-fn protected_name(reading: &Reading, policy: &Policy) -> Option<String> {
-    let calls = reading.calls.iter().filter_map(git::command);
+fn protected_name(reading: &Reading, context: &Context<'_>) -> Option<String> {
+    let calls = reading.calls.iter().filter_map(|call| git::command(call, context));
     let words = calls.flat_map(|command| command.args);
-    words.filter_map(|word| name_in(&word.if_empty(), policy)).next()
+    words.filter_map(|word| name_in(&word.if_empty(), context.policy)).next()
 }
 
 fn name_in(word: &str, policy: &Policy) -> Option<String> {
