@@ -93,7 +93,12 @@ impl Reader<'_> {
                 nothing()
             }
             "read" => {
-                read_variables(args, &call.stdin, shell);
+                let ifs = call.env.iter().rev().find(|(name, _)| name == "IFS");
+                let separators = match ifs.and_then(|(_, value)| value.known()) {
+                    Some(separators) => separators.to_owned(),
+                    None => self.separators(shell),
+                };
+                read_variables(args, &call.stdin, &separators, shell);
                 nothing()
             }
             "mapfile" | "readarray" => {
@@ -258,7 +263,7 @@ fn words_between(value: &Value, separators: &str) -> Vec<Value> {
 }
 
 /// `read`: each line of a known input is one possible value.
-fn read_variables(args: &[Value], stdin: &Stream, shell: &mut Shell) {
+fn read_variables(args: &[Value], stdin: &Stream, separators: &str, shell: &mut Shell) {
     const WITH_VALUE: [char; 7] = ['d', 'i', 'n', 'N', 'p', 't', 'u'];
     let mut names = Vec::new();
     let mut array = None;
@@ -279,7 +284,7 @@ fn read_variables(args: &[Value], stdin: &Stream, shell: &mut Shell) {
     let lines = lines(stdin).filter(|lines| !lines.is_empty());
     if let Some(name) = array {
         let values = lines.map(|lines| {
-            let fields = lines.iter().flat_map(|line| parameter::split_fields(line, " \t\n"));
+            let fields = lines.iter().flat_map(|line| parameter::split_fields(line, separators));
             fields.enumerate().map(|(i, (value, _))| (i.to_string(), value)).collect()
         });
         let list = values.unwrap_or_else(|| vec![("0".to_owned(), unknown(name))]);
@@ -291,15 +296,19 @@ fn read_variables(args: &[Value], stdin: &Stream, shell: &mut Shell) {
     }
     for (i, name) in names.iter().enumerate() {
         let values: Option<Vec<Variable>> = lines.as_ref().map(|lines| {
-            lines.iter().take(16).map(|line| Variable::Scalar(field_of(line, i, i + 1 == names.len()))).collect()
+            lines
+                .iter()
+                .take(16)
+                .map(|line| Variable::Scalar(field_of(line, i, i + 1 == names.len(), separators)))
+                .collect()
         });
         shell.set(name, values.unwrap_or_else(|| vec![Variable::Scalar(unknown(name))]));
     }
 }
 
 /// The field of a line that the n-th name of `read` gets; the last one gets the rest.
-fn field_of(line: &Value, n: usize, last: bool) -> Value {
-    let mut fields = words_between(line, " \t").into_iter().filter(|v| !v.parts().is_empty());
+fn field_of(line: &Value, n: usize, last: bool, separators: &str) -> Value {
+    let mut fields = words_between(line, separators).into_iter().filter(|v| !v.parts().is_empty());
     let mut value = fields.by_ref().nth(n).unwrap_or_default();
     if last {
         for more in fields {
@@ -317,8 +326,8 @@ mod tests {
     #[test]
     fn names_of_read_get_their_fields() {
         let line = Value::from("a b c d");
-        assert_eq!(field_of(&line, 0, false).known(), Some("a"));
-        assert_eq!(field_of(&line, 1, true).known(), Some("b c d"));
-        assert_eq!(field_of(&line, 9, false).known(), Some(""));
+        assert_eq!(field_of(&line, 0, false, " ").known(), Some("a"));
+        assert_eq!(field_of(&line, 1, true, " ").known(), Some("b c d"));
+        assert_eq!(field_of(&line, 9, false, " ").known(), Some(""));
     }
 }

@@ -207,7 +207,7 @@ impl Reader<'_> {
     }
 
     /// What separates fields: `IFS`, or what it is from the start.
-    fn separators(&mut self, shell: &Shell) -> String {
+    pub fn separators(&mut self, shell: &Shell) -> String {
         match shell.variable("IFS") {
             Some([Variable::Scalar(value), ..]) => value.known().unwrap_or(" \t\n").to_owned(),
             _ => " \t\n".to_owned(),

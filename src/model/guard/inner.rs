@@ -27,7 +27,7 @@ impl Reader<'_> {
         let outer_place = self.place;
         let output = match inner {
             Inner::Argv { argv, env, dir, place, more_operands } => {
-                let argv = self.with_operands(call, argv, more_operands);
+                let argv = self.with_operands(call, argv, more_operands, shell);
                 let same = matches!(call.program.as_deref(), Some("command" | "builtin" | "exec"));
                 let mut child = shell.clone();
                 self.enter(&mut child, dir.as_ref(), place);
@@ -83,7 +83,13 @@ impl Reader<'_> {
                 // `-e'TEXT'` is one word.
                 let holds = |arg: &Value| *arg == text || !known.is_empty() && arg.if_empty().ends_with(&*known);
                 let at = call.args().iter().position(holds).filter(|_| hands_on);
-                self.code(language, text, call);
+                self.code(language, text.clone(), call);
+                // `python3 -c 'exec(sys.stdin.read())'`
+                let evaluates =
+                    matches!(language, "python" | "ruby") && ["exec(", "eval("].iter().any(|r| known.contains(r));
+                if evaluates && known.to_lowercase().contains("stdin") {
+                    self.inner(call, Inner::CodeInput { language }, shell)?;
+                }
                 // `perl -e 'exec @ARGV' rm …`: what is handed on may be a command.
                 let rest = at.and_then(|at| call.args().get(at + 1..)).unwrap_or_default().to_vec();
                 if !rest.is_empty() {
@@ -163,11 +169,14 @@ impl Reader<'_> {
     }
 
     /// The fields with the operands that come from the input, where these are known.
-    fn with_operands(&mut self, call: &Call, mut argv: Vec<Value>, more: bool) -> Vec<Value> {
+    fn with_operands(&mut self, call: &Call, mut argv: Vec<Value>, more: bool, shell: &Shell) -> Vec<Value> {
         if !more || !matches!(call.program.as_deref(), Some("xargs" | "parallel")) {
             return argv;
         }
-        let Some(text) = &call.stdin.text else { return argv };
+        let words = call.args();
+        let from_file = words.iter().position(|word| matches!(word.known(), Some("-a" | "--arg-file")));
+        let file = from_file.and_then(|at| self.file(words.get(at + 1)?, shell));
+        let Some(text) = &file.as_ref().unwrap_or(&call.stdin).text else { return argv };
         let fields = parameter::split_fields(text, " \t\n\0");
         let items: Vec<Value> = fields.into_iter().map(|(v, _)| v).filter(|v| !v.parts().is_empty()).collect();
         let is_hole =

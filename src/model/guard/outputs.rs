@@ -111,6 +111,13 @@ fn reversed(text: &str) -> Value {
 
 /// `tr` with two sets of characters and ranges; `None` where it is asked for more.
 fn translated(text: &str, args: &[Value]) -> Option<Value> {
+    if let [option, set] = args
+        && option.known() == Some("-d")
+        && let Some(set) = set.known().filter(|set| !set.contains(['[', '-']))
+    {
+        let gone = decode_ansi(set);
+        return Some(Value::from(text.replace(|c| gone.contains(c), "").as_str()));
+    }
     let [from, to] = args else { return None };
     let set = |value: &Value| {
         let text = value.known().filter(|t| !t.starts_with('-') && !t.contains(['[', '\\']))?;
@@ -292,6 +299,15 @@ fn found(call: &Call) -> Option<Value> {
     }
     if call.program.as_deref() == Some("ls") {
         let all: Vec<&Value> = call.args().iter().filter(|a| !a.starts_with("-")).collect();
+        // With `-d` it prints what it was given.
+        if call.args().iter().any(|a| a.starts_with("-") && !a.starts_with("--") && a.if_empty().contains('d')) {
+            let mut out = Value::default();
+            for name in all {
+                out.append(name);
+                out.push_text("\n");
+            }
+            return Some(out);
+        }
         // `ls` prints bare names, unless it was given files.
         roots = all.into_iter().filter(|v| v.has_glob()).cloned().collect();
         if roots.is_empty() {

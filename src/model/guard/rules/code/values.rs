@@ -209,6 +209,15 @@ impl<'a> Scope<'a> {
                 }
                 // pathlib's way to join.
                 Token::Sign('/') if !out.parts().is_empty() => out.push_text("/"),
+                Token::Sign('%') if holds(&out, "%s") => {
+                    let rest = tokens.get(i..).unwrap_or_default();
+                    let inside = match rest.first() {
+                        Some(Token::Sign('(')) => rest.get(1..closing(rest, 0)).unwrap_or_default(),
+                        _ => rest.get(..1).unwrap_or_default(),
+                    };
+                    out = filled(&out, "%s", split(inside).iter().map(|t| self.value(t, depth + 1)));
+                    break;
+                }
                 // One of several: the first one is looked at.
                 Token::Sign('?' | '|' | ',') => break,
                 _ => {}
@@ -302,6 +311,18 @@ impl<'a> Scope<'a> {
         if taint.any() {
             let all = out.taint().and(taint);
             *out = unknown(name, all);
+        } else if name == "format" {
+            *out = filled(out, "{}", split(inside).iter().map(|t| self.value(t, depth + 1)));
+        } else if name == "join"
+            && let Argument::List(values) = self.argument(inside, depth + 1)
+        {
+            let separator = std::mem::take(out);
+            for (i, value) in values.iter().enumerate() {
+                if i > 0 {
+                    out.append(&separator);
+                }
+                out.append(value);
+            }
         } else if JOINING.contains(&name.as_str()) {
             let parts: Vec<Value> = split(inside).iter().map(|t| self.value(t, depth + 1)).collect();
             let joined = joined(&parts);
@@ -348,6 +369,29 @@ fn statement_end(tokens: &[Token]) -> usize {
         }
     }
     tokens.len().min(MAX_REACH)
+}
+
+/// Whether a known part of it holds this mark.
+fn holds(value: &Value, mark: &str) -> bool {
+    value.parts().iter().any(|part| matches!(part, Part::Text(text) if text.contains(mark)))
+}
+
+/// The value with one of the others in the place of each mark.
+fn filled(value: &Value, mark: &str, mut others: impl Iterator<Item = Value>) -> Value {
+    let mut out = Value::default();
+    for part in value.parts() {
+        let Part::Text(text) = part else {
+            out.push(part.clone());
+            continue;
+        };
+        for (i, piece) in text.split(mark).enumerate() {
+            if i > 0 && !is_long(&out) {
+                out.append(&others.next().unwrap_or_else(|| unknown(mark, Taint::NONE)));
+            }
+            out.push_text(piece);
+        }
+    }
+    out
 }
 
 /// Whether a value has grown too long to be carried on.
