@@ -147,6 +147,9 @@ impl Reader<'_> {
     pub fn text(&mut self, text: &str, shell: &mut Shell) -> Result<Stream, Limit> {
         self.budget.enter(text)?;
         let outer = std::mem::replace(&mut self.source, text.to_owned());
+        // In front of a text that is run they say nothing of its commands.
+        let via = self.via.clone();
+        self.via.retain(|wrapper| !matches!(wrapper.as_str(), "command" | "builtin"));
         // A carriage return at a line's end belongs to the word for bash, and to nothing for people.
         let output = match parse(text) {
             Ok(nodes) => self.lines(&nodes, shell)?,
@@ -157,6 +160,7 @@ impl Reader<'_> {
             }
         };
         self.source = outer;
+        self.via = via;
         self.budget.leave();
         Ok(output)
     }

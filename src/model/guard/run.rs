@@ -78,6 +78,34 @@ const SOUGHT: &[&str] = &[
     "env",
     "claude",
     "sed",
+    "run0",
+    "systemd-run",
+    "mkfs.ext2",
+    "mkfs.ext3",
+    "mkfs.fat",
+    "mkfs.f2fs",
+    "mkfs.msdos",
+    "mkfs.ntfs",
+    "mkfs.vfat",
+    "tmux",
+    "screen",
+    "busybox",
+    "python3",
+    "perl",
+    "rmdir",
+    "tar",
+    "unzip",
+    "eval",
+    "nice",
+    "timeout",
+    "ed",
+    "patch",
+    "dcfldd",
+    "parted",
+    "fdisk",
+    "sfdisk",
+    "sgdisk",
+    "cryptsetup",
 ];
 
 impl Reader<'_> {
@@ -250,8 +278,10 @@ impl Reader<'_> {
             return None;
         }
         let path = self.absolute(word, shell)?;
-        let made = shell.links().iter().rev().find(|(link, _)| *link == path).map(|(_, target)| target.clone());
-        let target = made.or_else(|| self.context.world.link(&path))?;
+        if let Some((_, target)) = shell.links().iter().rev().find(|(link, _)| *link == path) {
+            return Some(target.file_name()?.to_str()?.to_owned());
+        }
+        let target = self.context.world.link(&path)?;
         let name = target.file_name()?.to_str()?;
         // What a distribution has under several names keeps the name that it was called by.
         (SOUGHT.contains(&name) && Some(name) != path.file_name().and_then(|n| n.to_str()))

@@ -214,6 +214,9 @@ fn every_place_where_a_command_may_stand_is_read() {
         "echo frob > f; ./f",
         "echo frob > f & wait; bash f",
         "/usr/local/bin/../bin/frob",
+        "command eval 'f() { frob; }; f'",
+        "env -S 'fr${unset}ob x'",
+        "export v=frob; env -S '${v} x'",
         "$BIN/frob",
         "\"$BIN\"/frob",
     ] {

@@ -42,7 +42,14 @@ fn read(args: Vec<Value>, dir: Option<Value>, splits: usize) -> Vec<Inner> {
         }
         let mut new = words::split(&text);
         new.extend(args.get(split.end..).unwrap_or_default().iter().cloned());
-        return read(new, dir, splits - 1);
+        let mut found = read(new, dir, splits - 1);
+        // It puts in `${NAME}` itself, as a shell would.
+        if text.if_empty().contains("${") {
+            let mut line = Value::from("env ");
+            line.append(&text);
+            found.push(Inner::shell(line));
+        }
+        return found;
     }
     let run = |command: &[Value]| {
         // A lone dash is `-i`.

@@ -49,6 +49,11 @@ fn python() {
             ("import os as o; o.system('git push -f')", "git.push-force"),
             ("__import__('os').system('sudo make')", "sudo.not-allowlisted"),
             ("getattr(os, 'system')('sudo make')", "sudo.not-allowlisted"),
+            ("getattr(os, 'sys' + 'tem')('sudo make')", "sudo.not-allowlisted"),
+            ("os.system('%s %s' % ('sudo', 'make'))", "sudo.not-allowlisted"),
+            ("os.system('sudo %s' % x)", "sudo.not-allowlisted"),
+            ("os.system('{} make'.format('sudo'))", "sudo.not-allowlisted"),
+            ("os.system(' '.join(['sudo', 'make']))", "sudo.not-allowlisted"),
             ("import subprocess as s\ns.run(['git', 'push', '--force'])", "git.push-force"),
             ("subprocess.run(['sudo', 'make'], check=True)", "sudo.not-allowlisted"),
             ("subprocess.run('sudo make', shell=True)", "sudo.not-allowlisted"),
@@ -140,6 +145,7 @@ fn perl_ruby_node_php_lua() {
         &[
             ("system(\"git push --force\")", "git.push-force"),
             ("system 'sudo make'", "sudo.not-allowlisted"),
+            ("system(\"v=sudo; \\$v make\")", "sudo.not-allowlisted"),
             ("system('sudo', 'make', 'install');", "sudo.not-allowlisted"),
             ("system qw(sudo make)", "sudo.not-allowlisted"),
             ("exec q{sudo make} if 1", "sudo.not-allowlisted"),
@@ -207,6 +213,7 @@ fn perl_ruby_node_php_lua() {
     finds(
         "node",
         &[
+            ("const {execSync: e} = require('child_process'); e('sudo make')", "sudo.not-allowlisted"),
             ("require('child_process').execSync('git push --force')", "git.push-force"),
             ("const {execSync} = require('child_process'); execSync(`sudo make`)", "sudo.not-allowlisted"),
             ("const c = require('node:child_process'); c.exec('sudo make', (e) => {})", "sudo.not-allowlisted"),
