@@ -222,7 +222,8 @@ impl Reader<'_> {
                         shell.write_file(PathBuf::from("/dev/fd/1"), Stream { text: None, taint });
                     }
                     opened.redirects.push(redirect);
-                    if !matches!(op.as_str(), "<" | "<>" | "<&") && !(op == ">&" && *fd == 0) {
+                    let feeds = matches!(op.as_str(), "<" | "<>" | "<&") || op == ">&" && *fd == 0;
+                    if !feeds {
                         continue;
                     }
                     (*fd, stream)
