@@ -17,6 +17,8 @@ pub mod builtins;
 pub mod changes;
 pub mod expand;
 pub mod git;
+#[cfg(test)]
+mod hostile;
 pub mod inner;
 pub mod limits;
 pub mod matched;

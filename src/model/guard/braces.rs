@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// The most opening braces in one word: looking for the end of each costs the whole word.
 const MAX_BRACES: usize = 256;
 /// A longer sequence of numbers is read as one number: they are all alike to the rules.
-const MAX_SEQUENCE: i64 = 64;
+const MAX_SEQUENCE: i64 = 32;
 
 /// The words that a word becomes.
 ///

@@ -139,6 +139,10 @@ impl Reader<'_> {
         shell: &mut Shell,
     ) -> Result<(), Limit> {
         match piece {
+            Piece::Text { text, .. } | Piece::Pattern(text) => self.budget.make(text.len())?,
+            _ => {}
+        }
+        match piece {
             Piece::Text { text, quoted: true } => self.push_marked(fields.current(), text, true, shell),
             Piece::Text { text, quoted: false } => {
                 let rest = if first { self.tilde(text, fields, shell) } else { text };
@@ -154,9 +158,11 @@ impl Reader<'_> {
                 let separators = self.separators(shell);
                 let quoted = parameter.quoted || !splits;
                 if let Some(list) = self.every(parameter, shell) {
+                    self.budget.make(list.iter().map(Value::size).sum())?;
                     self.add_list(&list, parameter, quoted, splits, &separators, fields);
                 } else {
                     let value = self.parameter(parameter, shell)?;
+                    self.budget.make(value.size())?;
                     fields.add(&value, quoted, &separators);
                 }
             }
@@ -166,6 +172,7 @@ impl Reader<'_> {
                     Some(text) => without_newlines(text),
                     None => Value::unknown(&format!("$({})", shorten(text)), stream.taint, !quoted && splits),
                 };
+                self.budget.make(value.size())?;
                 let separators = self.separators(shell);
                 fields.add(&value, *quoted || !splits, &separators);
             }
@@ -460,7 +467,7 @@ impl Reader<'_> {
                 let pattern = self.value(&p.argument, shell)?;
                 match value.as_ref().and_then(|v| v.known()) {
                     Some(text) => {
-                        self.budget.spend(text.len().min(parameter::MAX_CUT).pow(2) / 16)?;
+                        self.budget.spend(parameter::cost(text, &pattern))?;
                         parameter::cut(operator, text, &pattern).map(|t| Value::from(t.as_str()))
                     }
                     None => None,
@@ -472,7 +479,10 @@ impl Reader<'_> {
                 let by = self.value(by, shell)?;
                 match (value.as_ref().and_then(|v| v.known()), by.known()) {
                     (Some(text), Some(by)) => {
-                        self.budget.spend(text.len().min(parameter::MAX_CUT).pow(2) / 16)?;
+                        self.budget.spend(parameter::cost(text, &what))?;
+                        if text.len() <= parameter::MAX_CUT {
+                            self.budget.make(text.len() * by.len())?;
+                        }
                         parameter::replace(operator, text, &what, by).map(|t| Value::from(t.as_str()))
                     }
                     _ => None,

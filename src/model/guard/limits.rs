@@ -18,9 +18,11 @@ pub const MAX_SUBSTITUTIONS: usize = 8;
 /// The deepest nesting of texts in texts: `sh -c "sh -c …"`, functions that call functions.
 const MAX_DEPTH: usize = 12;
 /// The most commands and words that are looked at, loops and calls of functions unrolled.
-const MAX_STEPS: usize = 40_000;
+const MAX_STEPS: usize = 16_000;
 /// The most text that is parsed in all.
 const MAX_PARSED: usize = 4 * MAX_BYTES;
+/// The most text that is made on the way: by expansions, and as the output of commands. `x=$x$x` doubles.
+pub const MAX_MADE: usize = 8 * MAX_BYTES;
 
 /// A limit that was passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub fn check(text: &str) -> Result<(), Limit> {
 pub struct Budget {
     steps: usize,
     parsed: usize,
+    made: usize,
     depth: usize,
 }
 
@@ -77,6 +80,15 @@ impl Budget {
     pub fn spend(&mut self, steps: usize) -> Result<(), Limit> {
         self.steps = self.steps.saturating_add(steps);
         within("commands and words, loops unrolled", self.steps, MAX_STEPS)
+    }
+
+    /// So much text that an expansion or a command has made, in bytes.
+    ///
+    /// # Errors
+    /// If it is too much together with what was before.
+    pub fn make(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.made = self.made.saturating_add(bytes);
+        within("bytes of expanded text", self.made, MAX_MADE)
     }
 
     /// One more text to parse, inside another.

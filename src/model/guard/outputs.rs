@@ -180,6 +180,10 @@ pub fn printf(args: &[Value]) -> Option<Value> {
     let format = decode_ansi(format.known()?);
     let mut out = Value::default();
     for _ in 0..256 {
+        // Too much for whatever it is put in: the reader says so.
+        if out.size() > super::limits::MAX_MADE {
+            break;
+        }
         let before = rest.len();
         let mut chars = format.chars().peekable();
         while let Some(c) = chars.next() {

@@ -1,11 +1,19 @@
 //! What the operators of `${x…}` make of a known value.
 
+use super::pattern::Pattern;
 use super::scan;
 use super::value::{Part, Value};
-use super::{pattern, words};
+use super::words;
 
 /// Longer values are not cut by patterns: the answer is "unknown".
 pub const MAX_CUT: usize = 256;
+
+/// What it costs to hold a pattern against all pieces of a text, in steps of the reader.
+#[must_use]
+pub fn cost(text: &str, pattern: &Value) -> usize {
+    let length = text.len();
+    if length > MAX_CUT { 1 } else { length * length * (pattern.size() / 64 + 1) / 256 }
+}
 
 /// `#`, `##`, `%`, `%%`: without the beginning or end that a pattern matches. `None`: not known.
 #[must_use]
@@ -13,17 +21,20 @@ pub fn cut(operator: &str, text: &str, by: &Value) -> Option<String> {
     if text.len() > MAX_CUT || by.has_unknown() {
         return None;
     }
-    let places: Vec<usize> = text.char_indices().map(|(i, _)| i).chain([text.len()]).collect();
+    let chars: Vec<char> = text.chars().collect();
+    let pattern = Pattern::of(by);
     let at_start = operator.starts_with('#');
     // The shortest match comes first for the single operator: nearest to the end that is cut.
     let nearest_first = operator.len() == 1;
-    let in_order: Box<dyn Iterator<Item = &usize>> =
-        if at_start == nearest_first { Box::new(places.iter()) } else { Box::new(places.iter().rev()) };
-    for &place in in_order {
-        let (before, behind) = text.split_at_checked(place)?;
+    let mut places: Vec<usize> = (0..=chars.len()).collect();
+    if at_start != nearest_first {
+        places.reverse();
+    }
+    for place in places {
+        let (before, behind) = chars.split_at_checked(place)?;
         let (gone, kept) = if at_start { (before, behind) } else { (behind, before) };
-        if pattern::matches(by, gone) {
-            return Some(kept.to_owned());
+        if pattern.matches(gone) {
+            return Some(kept.iter().collect());
         }
     }
     Some(text.to_owned())
@@ -35,48 +46,40 @@ pub fn replace(operator: &str, text: &str, what: &Value, by: &str) -> Option<Str
     if text.len() > MAX_CUT || what.has_unknown() {
         return None;
     }
-    let ends = |from: usize| {
-        let rest = text.get(from..).unwrap_or_default();
-        let mut ends: Vec<usize> = rest.char_indices().map(|(i, _)| from + i).chain([text.len()]).collect();
-        ends.reverse(); // the longest match wins
-        ends
-    };
-    let longest = |from: usize| {
-        ends(from).into_iter().find(|end| text.get(from..*end).is_some_and(|t| pattern::matches(what, t)))
-    };
+    let chars: Vec<char> = text.chars().collect();
+    let pattern = Pattern::of(what);
+    let all = |chars: &[char]| chars.iter().collect::<String>();
     match operator {
-        "/#" => Some(match longest(0) {
-            Some(end) => format!("{by}{}", text.get(end..)?),
+        "/#" => Some(match pattern.longest(&chars) {
+            Some(end) => format!("{by}{}", all(chars.get(end..)?)),
             None => text.to_owned(),
         }),
         "/%" => {
-            let starts = text.char_indices().map(|(i, _)| i);
-            let start = starts.into_iter().find(|s| text.get(*s..).is_some_and(|t| pattern::matches(what, t)));
+            let start = (0..chars.len()).find(|s| chars.get(*s..).is_some_and(|t| pattern.matches(t)));
             Some(match start {
-                Some(start) => format!("{}{by}", text.get(..start)?),
+                Some(start) => format!("{}{by}", all(chars.get(..start)?)),
                 None => text.to_owned(),
             })
         }
         _ => {
             let mut out = String::new();
-            let mut at = 0;
-            while at < text.len() {
-                match longest(at).filter(|end| *end > at) {
-                    Some(end) => {
+            let mut rest = chars.as_slice();
+            while let Some((c, behind)) = rest.split_first() {
+                match pattern.longest(rest).filter(|length| *length > 0) {
+                    Some(length) => {
                         out.push_str(by);
-                        at = end;
+                        rest = rest.get(length..)?;
                         if operator == "/" {
                             break;
                         }
                     }
                     None => {
-                        let c = text.get(at..)?.chars().next()?;
-                        out.push(c);
-                        at += c.len_utf8();
+                        out.push(*c);
+                        rest = behind;
                     }
                 }
             }
-            out.push_str(text.get(at..)?);
+            out.extend(rest);
             Some(out)
         }
     }

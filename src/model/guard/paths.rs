@@ -161,7 +161,7 @@ impl<'a> Paths<'a> {
             via: Vec::new(),
             place: Place::Here,
             more_operands: false,
-            links: Vec::new(),
+            links: std::rc::Rc::default(),
         };
         self.locate(&Value::from(path.as_str()), &call, Last::Followed)
     }

@@ -11,21 +11,79 @@ enum Item {
     Class(bool, Vec<(char, char)>),
 }
 
+impl Item {
+    /// Whether a character could stand here.
+    fn fits(&self, c: char) -> bool {
+        match self {
+            Item::One(want) => *want == c,
+            Item::AnyChar | Item::AnyText => true,
+            Item::Class(negated, ranges) => ranges.iter().any(|(from, to)| (from..=to).contains(&&c)) != *negated,
+        }
+    }
+}
+
+/// A value that several texts are held against.
+pub struct Pattern(Vec<Item>);
+
+impl Pattern {
+    /// What a value could be.
+    pub fn of(value: &Value) -> Self {
+        let mut items = Vec::new();
+        for part in value.parts() {
+            match part {
+                Part::Text(text) => items.extend(text.chars().map(Item::One)),
+                Part::Glob(glob) => compile(glob, &mut items),
+                Part::Unknown(_) => items.push(Item::AnyText),
+            }
+        }
+        Pattern(items)
+    }
+
+    /// Whether the value could be exactly this text.
+    pub fn matches(&self, text: &[char]) -> bool {
+        fits(&self.0, text)
+    }
+
+    /// How many of the first characters it could be, at most. All places in the pattern go through the text side by
+    /// side: items times characters, and not that again for each end.
+    pub fn longest(&self, text: &[char]) -> Option<usize> {
+        let mut longest = None;
+        let mut at: Vec<bool> = std::iter::once(true).chain(self.0.iter().map(|_| false)).collect();
+        for (i, c) in text.iter().map(Some).chain([None]).enumerate() {
+            let mut here = false;
+            let mut next = vec![false; at.len()];
+            for (n, item) in self.0.iter().enumerate() {
+                // A `*` may also be nothing.
+                here = at.get(n).copied().unwrap_or_default()
+                    || (here && n > 0 && matches!(self.0.get(n - 1), Some(Item::AnyText)));
+                let fits = c.is_some_and(|c| item.fits(*c));
+                let to = if matches!(item, Item::AnyText) { n } else { n + 1 };
+                if here
+                    && fits
+                    && let Some(to) = next.get_mut(to)
+                {
+                    *to = true;
+                }
+            }
+            let through = here && matches!(self.0.last(), Some(Item::AnyText));
+            if through || at.last().copied().unwrap_or_default() {
+                longest = Some(i);
+            }
+            if !next.contains(&true) {
+                break;
+            }
+            at = next;
+        }
+        longest
+    }
+}
+
 /// Whether the value could be exactly this text.
 pub fn matches(value: &Value, text: &str) -> bool {
     if let Some(known) = value.known() {
         return known == text;
     }
-    let mut items = Vec::new();
-    for part in value.parts() {
-        match part {
-            Part::Text(text) => items.extend(text.chars().map(Item::One)),
-            Part::Glob(glob) => compile(glob, &mut items),
-            Part::Unknown(_) => items.push(Item::AnyText),
-        }
-    }
-    let text: Vec<char> = text.chars().collect();
-    fits(&items, &text)
+    Pattern::of(value).matches(&text.chars().collect::<Vec<char>>())
 }
 
 fn compile(glob: &str, items: &mut Vec<Item>) {
@@ -96,11 +154,7 @@ fn fits(items: &[Item], text: &[char]) -> bool {
                 item += 1;
                 continue;
             }
-            (Some(Item::One(want)), Some(c)) => want == c,
-            (Some(Item::AnyChar), Some(_)) => true,
-            (Some(Item::Class(negated, ranges)), Some(c)) => {
-                ranges.iter().any(|(from, to)| (from..=to).contains(&c)) != *negated
-            }
+            (Some(here), Some(c)) => here.fits(*c),
             _ => false,
         };
         if fits_here {
@@ -128,6 +182,18 @@ mod tests {
         let mut value = Value::default();
         value.push(Part::Glob(text.to_owned()));
         value
+    }
+
+    #[test]
+    fn the_longest_beginning_is_the_longest_that_matches() {
+        for pattern in ["", "a", "a*", "*b", "a?", "*", "**", "[ab]*b", "*a*b", "?*", "c", "a*c*", "[!a]"] {
+            let pattern = Pattern::of(&glob(pattern));
+            for text in ["", "a", "b", "ab", "aab", "abab", "abcabc", "ba"] {
+                let text: Vec<char> = text.chars().collect();
+                let longest = (0..=text.len()).rev().find(|end| pattern.matches(&text[..*end]));
+                assert_eq!(pattern.longest(&text), longest, "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -497,6 +497,9 @@ impl Reader<'_> {
         if self.choice.follows {
             return read(self, shell);
         }
+        // What follows copies the state, and the input for each call.
+        let input = shell.stdin.text.as_ref().map_or(0, Value::size);
+        self.budget.spend(shell.weight() / 8 + input / 4096)?;
         let before = shell.clone();
         let outer = std::mem::take(&mut self.choice);
         let mut all = read(self, shell)?;

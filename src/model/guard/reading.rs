@@ -1,6 +1,7 @@
 //! What a line of shell text would run, as far as it can be read without running it.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::value::{Taint, Value};
 
@@ -68,8 +69,6 @@ pub struct Call {
     pub env: Vec<(String, Value)>,
     /// Its working directory.
     pub dir: Dir,
-    /// Its standard input.
-    pub stdin: Stream,
     /// Its redirections, those of the compound commands around it included.
     pub redirects: Vec<Redirect>,
     /// The wrappers that it was found behind, outermost first: `["sudo", "env"]`.
@@ -80,7 +79,9 @@ pub struct Call {
     /// them than `argv` says.
     pub more_operands: bool,
     /// The links that the line has made before it: (the link, what it points to), absolute.
-    pub links: Vec<(PathBuf, PathBuf)>,
+    pub links: Rc<Vec<(PathBuf, PathBuf)>>,
+    /// Its standard input. The last field, since it is the longest to compare.
+    pub stdin: Stream,
 }
 
 impl Call {

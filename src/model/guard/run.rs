@@ -1,6 +1,7 @@
 //! Reads one command: its fields, what it runs besides itself, where its output goes.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use rable::{Node, NodeKind};
 
@@ -164,6 +165,7 @@ impl Reader<'_> {
         }
         let call = self.call(argv, env, &opened, shell);
         let output = self.run(call, shell)?;
+        self.budget.make(output.text.as_ref().map_or(0, Value::size))?;
         self.write(output, &opened.redirects, shell)
     }
 
@@ -269,7 +271,7 @@ impl Reader<'_> {
             via: self.via.clone(),
             place: self.place,
             more_operands: false,
-            links: shell.links().to_vec(),
+            links: Rc::clone(shell.links()),
         }
     }
 
@@ -428,6 +430,7 @@ impl Reader<'_> {
                     },
                     _ => output.clone(),
                 };
+                self.budget.make(stream.text.as_ref().map_or(0, Value::size))?;
                 self.put_file(path, stream, shell)?;
             }
         }

@@ -3,7 +3,7 @@
 //! What may or may not have happened (a branch, the right side of `&&`) leaves several possible values
 //! side by side; a command that uses such a variable is judged once for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -32,11 +32,11 @@ pub type Positional = Option<Rc<Vec<Value>>>;
 /// The state.
 #[derive(Clone, Debug, Default)]
 pub struct Shell {
-    variables: Rc<BTreeMap<String, Vec<Variable>>>,
-    exported: Rc<Vec<String>>,
+    variables: Rc<BTreeMap<Rc<str>, Rc<Vec<Variable>>>>,
+    exported: Rc<BTreeSet<Rc<str>>>,
     functions: Rc<BTreeMap<String, Vec<Rc<Node>>>>,
     aliases: Rc<BTreeMap<String, String>>,
-    files: Rc<BTreeMap<PathBuf, Stream>>,
+    files: Rc<BTreeMap<PathBuf, Rc<Stream>>>,
     links: Rc<Vec<(PathBuf, PathBuf)>>,
     /// The directories that it may be in.
     pub dirs: Vec<Dir>,
@@ -70,12 +70,12 @@ impl Shell {
     /// The values that a variable may have; `None` if the line says nothing of it.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&[Variable]> {
-        self.variables.get(name).map(Vec::as_slice)
+        self.variables.get(name).map(|values| values.as_slice())
     }
 
     /// Sets a variable.
     pub fn set(&mut self, name: &str, values: Vec<Variable>) {
-        Rc::make_mut(&mut self.variables).insert(name.to_owned(), values);
+        Rc::make_mut(&mut self.variables).insert(name.into(), Rc::new(values));
     }
 
     /// Sets a variable to one value.
@@ -92,8 +92,8 @@ impl Shell {
 
     /// Marks a variable for the programs that are started.
     pub fn export(&mut self, name: &str) {
-        if !self.exported.iter().any(|n| n == name) {
-            Rc::make_mut(&mut self.exported).push(name.to_owned());
+        if !self.exported.contains(name) {
+            Rc::make_mut(&mut self.exported).insert(name.into());
         }
     }
 
@@ -138,18 +138,28 @@ impl Shell {
     /// What the line has written to a file.
     #[must_use]
     pub fn file(&self, path: &std::path::Path) -> Option<&Stream> {
-        self.files.get(path)
+        self.files.get(path).map(Rc::as_ref)
     }
 
     /// Notes what the line writes to a file.
     pub fn write_file(&mut self, path: PathBuf, stream: Stream) {
-        Rc::make_mut(&mut self.files).insert(path, stream);
+        Rc::make_mut(&mut self.files).insert(path, Rc::new(stream));
     }
 
     /// The links that the line has made.
     #[must_use]
-    pub fn links(&self) -> &[(PathBuf, PathBuf)] {
+    pub fn links(&self) -> &Rc<Vec<(PathBuf, PathBuf)>> {
         &self.links
+    }
+
+    /// How much is copied when a copy of it is changed: so many names.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let names = self.variables.len() + self.functions.len() + self.aliases.len() + self.files.len();
+        names
+            + self.links.len()
+            + self.exported.len()
+            + self.positional.iter().flatten().map(|p| p.len()).sum::<usize>()
     }
 
     /// Notes a link.
@@ -164,12 +174,13 @@ impl Shell {
         let mut child = self.clone();
         for (name, values) in Rc::make_mut(&mut child.variables) {
             if !self.exported.contains(name) && values.first() != Some(&Variable::Unset) {
+                let values = Rc::make_mut(values);
                 values.retain(|value| *value != Variable::Unset);
                 values.truncate(MAX_VALUES - 1);
                 values.insert(0, Variable::Unset);
             }
         }
-        Rc::make_mut(&mut child.functions).retain(|name, _| self.exported.contains(&format!("{name}()")));
+        Rc::make_mut(&mut child.functions).retain(|name, _| self.exported.contains(&*format!("{name}()")));
         child.aliases = Rc::default();
         child.positional = vec![None];
         child
@@ -195,8 +206,13 @@ impl Shell {
             // Where only one way has set it, it may also be as the environment has it.
             let unknown = || vec![Variable::Scalar(Value::unknown("", super::value::Taint::NONE, true))];
             for (name, values) in other.variables.iter() {
-                let known = mine.entry(name.clone()).or_insert_with(unknown);
-                for value in values {
+                let known = match mine.get_mut(name) {
+                    Some(known) if Rc::ptr_eq(known, values) => continue,
+                    Some(known) => known,
+                    None => mine.entry(name.clone()).or_insert_with(|| Rc::new(unknown())),
+                };
+                let known = Rc::make_mut(known);
+                for value in values.iter() {
                     if !known.contains(value) && known.len() < MAX_VALUES {
                         known.push(value.clone());
                     }
@@ -204,7 +220,7 @@ impl Shell {
             }
             for (name, values) in mine.iter_mut() {
                 if !other.variables.contains_key(name) && values.len() < MAX_VALUES {
-                    values.extend(unknown());
+                    Rc::make_mut(values).extend(unknown());
                 }
             }
         }
@@ -243,8 +259,8 @@ impl Shell {
 fn merge_map<K: Ord + Clone, V: Clone>(mine: &mut Rc<BTreeMap<K, V>>, other: &Rc<BTreeMap<K, V>>) {
     if !Rc::ptr_eq(mine, other) {
         let mine = Rc::make_mut(mine);
-        for (key, value) in other.iter() {
-            mine.entry(key.clone()).or_insert_with(|| value.clone());
+        for (key, value) in other.iter().filter(|(key, _)| !mine.contains_key(key)).collect::<Vec<_>>() {
+            mine.insert(key.clone(), value.clone());
         }
     }
 }

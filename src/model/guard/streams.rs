@@ -146,7 +146,7 @@ mod tests {
             via: Vec::new(),
             place: Place::Here,
             more_operands: false,
-            links: Vec::new(),
+            links: std::rc::Rc::default(),
         }
     }
 

@@ -118,6 +118,17 @@ impl Value {
         }
     }
 
+    /// How much there is of it: its bytes, and something for each part.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        const PART: usize = size_of::<Part>();
+        let length = |part: &Part| match part {
+            Part::Text(text) | Part::Glob(text) => text.len(),
+            Part::Unknown(unknown) => unknown.written.len(),
+        };
+        self.parts.iter().map(|part| PART + length(part)).sum()
+    }
+
     /// Whether any part is unknown (patterns are not: they can be matched).
     #[must_use]
     pub fn has_unknown(&self) -> bool {

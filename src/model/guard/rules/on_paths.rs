@@ -84,7 +84,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
             match change {
                 Change::Elsewhere(change) => {
                     let far =
-                        Call { place: Place::Elsewhere, dir: Dir::Unknown, links: Vec::new(), ..call.clone() };
+                        Call { place: Place::Elsewhere, dir: Dir::Unknown, links: Rc::default(), ..call.clone() };
                     judge_change(Seen {
                         paths,
                         call: &far,

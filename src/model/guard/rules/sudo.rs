@@ -301,7 +301,7 @@ mod tests {
             via: vec!["xargs".into()],
             place: Place::Here,
             more_operands,
-            links: Vec::new(),
+            links: std::rc::Rc::default(),
         };
         let world = MadeUp::new();
         assert!(super::sudo(&call(true), &world.policy).is_some());
