@@ -6,7 +6,7 @@ CLIENTS := .clients
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test soak demo bench simulate guard-lab install uninstall clean
+.PHONY: help tools clients build check test soak demo bench simulate guard-lab fuzz install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -23,6 +23,8 @@ check: ## formatting, lints, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --features crash-points -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --quiet
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) check --quiet --manifest-path fuzz/Cargo.toml --no-default-features
 	for f in examples/*.sh .ci/run; do sh -n $$f || exit 1; done
 
 clients: tools $(V197) $(V330) ## install the two pinned versions of the real client (git-ignored)
@@ -59,6 +61,26 @@ simulate: ## weeks of work under several switching policies; ARGS=--sweep looks 
 guard-lab: ## the guard against a real bash in a sealed root; ARGS='--seed 7 --count 8000'
 	$(CARGO) build --release --quiet --example guard-lab --example guard-lab-inside
 	target/release/examples/guard-lab run $(ARGS)
+
+# Coverage for libFuzzer, which a stable compiler gives too; not for build scripts, so the target is named.
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0
+MINUTES ?= 30
+TARGETS ?= shell-text tool-call
+
+fuzz: ## the guard against hostile and mutated texts: MINUTES=30 for each of TARGETS; finds in fuzz/finds
+	@command -v c++ >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "a C++ compiler is missing: install it, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q g++; }
+	host=$$(rustc -vV | sed -n 's/^host: //p') && bin=$${CARGO_TARGET_DIR:-fuzz/target}/$$host/release && \
+	mkdir -p fuzz/finds && \
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --release --manifest-path fuzz/Cargo.toml --target "$$host" && \
+	$$bin/hostile && $$bin/seeds fuzz/corpus && \
+	for target in $(TARGETS); do \
+	  $$bin/$$target fuzz/corpus/$$target -dict=fuzz/corpus/words -max_total_time=$$(($(MINUTES) * 60)) \
+	    -artifact_prefix=fuzz/finds/$$target- -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 $(ARGS) || exit 1; \
+	done
 
 install: build ## install to PREFIX (DESTDIR is obeyed)
 	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover

@@ -10,10 +10,12 @@ mod timed;
 mod world;
 
 use claude_failover::model::guard::judge_shell;
+use std::sync::LazyLock;
+
+static WORLD: LazyLock<world::LabWorld> = LazyLock::new(world::LabWorld::new);
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
-    let world = world::LabWorld::new();
-    let context = world.context();
-    timed::in_time(|| drop(judge_shell(&text, &context)));
+    let context = WORLD.context();
+    timed::in_time(bytes, || drop(judge_shell(&text, &context)));
 });

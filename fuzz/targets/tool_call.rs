@@ -11,11 +11,13 @@ mod world;
 
 use claude_failover::model::guard::tool_call::{self, Ask};
 use claude_failover::model::guard::{judge_shell, judge_write};
+use std::sync::LazyLock;
+
+static WORLD: LazyLock<world::LabWorld> = LazyLock::new(world::LabWorld::new);
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let world = world::LabWorld::new();
-    let context = world.context();
-    timed::in_time(|| {
+    let context = WORLD.context();
+    timed::in_time(bytes, || {
         let Ok(call) = tool_call::read(bytes) else { return };
         for ask in &call.asks {
             match ask {
