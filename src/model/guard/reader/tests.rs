@@ -408,7 +408,7 @@ fn read_what_is_hostile() {
         let _ = read(&text, &world.context());
         // A bound against what grows without one; the benchmark has the figures.
         assert!(
-            start.elapsed().as_millis() < 2000,
+            start.elapsed().as_millis() < 10_000,
             "{:?} for {}",
             start.elapsed(),
             text.get(..40).unwrap_or(&text)

@@ -41,7 +41,7 @@ fn sed_command<'a>(text: &'a str, same: &mut Same) -> &'a str {
                 if letters.contains('e') {
                     same.shell.push(replacement.to_owned());
                 }
-                if let Some((_, file)) = flags.split_once('w').filter(|(before, _)| !before.contains([';', '}'])) {
+                if let Some(file) = own.find('w').and_then(|at| flags.get(at + 1..)) {
                     same.shell.extend(write_to(file));
                     return "";
                 }
@@ -94,6 +94,7 @@ pub(super) fn awk(tokens: &[Token], same: &mut Same) {
         Token::Text(text) => text.known().map(str::to_owned),
         _ => None,
     };
+    let mut fed = false;
     for window in tokens.windows(2) {
         match window {
             [Token::Sign('>'), Token::Text(file)] if file.starts_with("/") => {
@@ -102,7 +103,9 @@ pub(super) fn awk(tokens: &[Token], same: &mut Same) {
             [Token::Sign('|' | '&'), Token::Text(command)] => {
                 let command = command.if_empty().into_owned();
                 if SHELLS.contains(&command.trim()) {
-                    same.shell.extend(tokens.iter().filter_map(known));
+                    if !std::mem::replace(&mut fed, true) {
+                        same.shell.extend(tokens.iter().filter_map(known));
+                    }
                 } else {
                     same.shell.push(command);
                 }

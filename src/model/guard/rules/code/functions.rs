@@ -185,7 +185,8 @@ impl Text<'_> {
     fn receiver(&self, end: usize) -> Value {
         let mut start = end;
         let mut depth = 0_usize;
-        while let Some(token) = start.checked_sub(1).and_then(|at| self.at(at)) {
+        while let Some(token) = start.checked_sub(1).and_then(|at| self.at(at)).filter(|_| end - start < MAX_REACH)
+        {
             match token {
                 Token::Sign(')' | ']') => depth += 1,
                 Token::Sign('(' | '[') if depth == 0 => break,
@@ -233,22 +234,22 @@ impl Text<'_> {
 
     /// The strings of the text that are not only shown to somebody.
     pub(super) fn loose(&self, want: fn(&str) -> bool) -> Vec<Value> {
-        let mut inside: Vec<&str> = Vec::new();
+        // For each bracket around it, whether it belongs to such a function; and how many do.
+        let mut inside: Vec<bool> = Vec::new();
+        let mut shown = 0_usize;
         let mut found = Vec::new();
         for (i, token) in self.tokens.iter().enumerate() {
             match token {
-                Token::Sign('(') => inside.push(match i.checked_sub(1).and_then(|at| self.at(at)) {
-                    Some(Token::Word(name)) => name,
-                    _ => "",
-                }),
-                Token::Sign(')') => {
-                    inside.pop();
+                Token::Sign('(') => {
+                    let before = i.checked_sub(1).and_then(|at| self.at(at));
+                    let shows = matches!(before, Some(Token::Word(name)) if SHOWING.contains(&name.as_str()));
+                    inside.push(shows);
+                    shown += usize::from(shows);
                 }
-                Token::Text(text)
-                    if !inside.iter().any(|name| SHOWING.contains(name)) && want(&text.if_empty()) =>
-                {
+                Token::Sign(')') => shown -= usize::from(inside.pop().unwrap_or_default()),
+                Token::Text(text) if shown == 0 && found.len() < 32 && want(&text.if_empty()) => {
                     let text = self.scope.resolved(text);
-                    if !found.contains(&text) && found.len() < 32 {
+                    if !found.contains(&text) {
                         found.push(text);
                     }
                 }

@@ -275,23 +275,26 @@ fn unescaped(text: &str) -> String {
 fn inserted(text: &str, inserts: Inserts) -> Value {
     let mut value = Value::default();
     let mut rest = text;
+    // Behind the last bracket none is looked for again and again.
+    let closed = text.rfind('}').unwrap_or_default();
     while let Some(c) = rest.chars().next() {
         if c == PLAIN_DOLLAR {
             value.push_text("$");
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
             continue;
         }
+        let closes = text.len() - rest.len() < closed;
         let found = match inserts {
             Inserts::Python if rest.starts_with("{{") => {
                 value.push_text("{");
                 rest = rest.get(2..).unwrap_or_default();
                 continue;
             }
-            Inserts::Python => rest.strip_prefix('{').and_then(|r| r.split_once('}')),
-            Inserts::Ruby => rest.strip_prefix("#{").and_then(|r| r.split_once('}')),
-            Inserts::Node => rest.strip_prefix("${").and_then(|r| r.split_once('}')),
-            Inserts::Dollar => dollar(rest),
-            Inserts::None => None,
+            Inserts::Python if closes => rest.strip_prefix('{').and_then(|r| r.split_once('}')),
+            Inserts::Ruby if closes => rest.strip_prefix("#{").and_then(|r| r.split_once('}')),
+            Inserts::Node if closes => rest.strip_prefix("${").and_then(|r| r.split_once('}')),
+            Inserts::Dollar => dollar(rest, closes),
+            _ => None,
         };
         match found {
             Some((expression, behind)) => {
@@ -309,17 +312,20 @@ fn inserted(text: &str, inserts: Inserts) -> Value {
     value
 }
 
-fn dollar(text: &str) -> Option<(&str, &str)> {
-    if let Some((name, behind)) = text.strip_prefix("{$").and_then(|r| r.split_once('}')) {
+fn dollar(text: &str, closes: bool) -> Option<(&str, &str)> {
+    if !text.starts_with(['$', '{']) {
+        return None;
+    }
+    if closes && let Some((name, behind)) = text.strip_prefix("{$").and_then(|r| r.split_once('}')) {
         return Some((name, behind));
     }
     let name = text.strip_prefix('$')?;
-    if let Some((name, behind)) = name.strip_prefix('{').and_then(|r| r.split_once('}')) {
+    if closes && let Some((name, behind)) = name.strip_prefix('{').and_then(|r| r.split_once('}')) {
         return Some((name, behind));
     }
     let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
     let (name, behind) = name.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
-    if name == "ENV" {
+    if name == "ENV" && closes {
         return behind.strip_prefix('{').and_then(|r| r.split_once('}'));
     }
     Some((name, behind))
