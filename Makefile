@@ -75,8 +75,10 @@ fuzz: ## the guard against hostile and mutated texts: MINUTES=30 for each of TAR
 	  apt-get update -q && apt-get install -y -q g++; }
 	host=$$(rustc -vV | sed -n 's/^host: //p') && bin=$${CARGO_TARGET_DIR:-fuzz/target}/$$host/release && \
 	mkdir -p fuzz/finds && \
-	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --release --manifest-path fuzz/Cargo.toml --target "$$host" && \
-	$$bin/hostile && $$bin/seeds fuzz/corpus && \
+	$(CARGO) run --quiet --release --manifest-path fuzz/Cargo.toml --no-default-features --bin hostile && \
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --release --manifest-path fuzz/Cargo.toml --target "$$host" \
+	  --bin seeds $(TARGETS:%=--bin %) && \
+	$$bin/seeds fuzz/corpus && \
 	for target in $(TARGETS); do \
 	  $$bin/$$target fuzz/corpus/$$target -dict=fuzz/corpus/words -max_total_time=$$(($(MINUTES) * 60)) \
 	    -artifact_prefix=fuzz/finds/$$target- -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 $(ARGS) || exit 1; \

@@ -17,8 +17,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    // Its flags ask for the engine's counters in this program too.
-    use libfuzzer_sys as _;
     let world = world::LabWorld::new();
     let context = world.context();
     let (mut late, mut slowest) = (0, Duration::ZERO);

@@ -398,6 +398,32 @@ fn through_the_shell() {
 }
 
 #[test]
+fn what_feeds_a_shell_is_taken_once() {
+    let world = MadeUp::new();
+    let text = "{ print \"a b\" | \"sh\" }\n".repeat(500);
+    let same = translate("awk", &text, &world.context());
+    // Each text once for the shells, once more where it stands in front of a pipe.
+    assert!(same.shell.len() <= 2000, "{}", same.shell.len());
+    assert!(same.shell.iter().any(|command| command == "a b"));
+}
+
+#[test]
+fn only_what_is_closed_is_put_in() {
+    for (text, language, want) in [
+        ("\"a${b}c${\"", "perl", "ac${"),
+        ("\"a{$b}{$\"", "php", "a{$"),
+        ("\"$ENV{\"", "perl", "$ENV{"),
+        ("\"#{a}#{\"", "ruby", "#{"),
+        ("f\"{a}{\"", "python", "{"),
+        ("`${a}${`", "node", "${"),
+    ] {
+        let tokens = super::tokens::tokens(text, language);
+        let [super::tokens::Token::Text(value)] = tokens.as_slice() else { panic!("{text}: {tokens:?}") };
+        assert_eq!(value.if_empty(), want, "{text}");
+    }
+}
+
+#[test]
 fn hostile_texts_are_short_work() {
     let repeated = [
         "os.system(",
