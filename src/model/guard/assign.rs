@@ -1,5 +1,7 @@
 //! Assignments, those of arrays included.
 
+use std::collections::BTreeSet;
+
 use rable::NodeKind;
 
 use super::limits::Limit;
@@ -20,10 +22,12 @@ impl Reader<'_> {
                 Some(Variable::List(old)) if appends => old.clone(),
                 _ => Vec::new(),
             };
-            for item in self.items(items, shell)? {
-                let (key, item) = item;
+            let mut keys: BTreeSet<String> = list.iter().map(|(key, _)| key.clone()).collect();
+            for (key, item) in self.items(items, shell)? {
                 let index = key.unwrap_or_else(|| list.len().to_string());
-                list.retain(|(k, _)| *k != index);
+                if !keys.insert(index.clone()) {
+                    list.retain(|(k, _)| *k != index);
+                }
                 list.push((index, item));
             }
             shell.set(name, vec![Variable::List(list)]);
@@ -41,12 +45,14 @@ impl Reader<'_> {
                     Some(Variable::List(list)) => list,
                     _ => Vec::new(),
                 };
+                self.budget.spend(list.len() / 8)?; // the list is copied for one item
                 let key = key.if_empty().into_owned();
                 list.retain(|(k, _)| *k != key);
                 list.push((key, value));
                 Variable::List(list)
             }
             (None, Some(Variable::Scalar(mut old))) if appends => {
+                self.budget.spend(old.size() / 4096)?; // so is the text
                 old.append(&value);
                 Variable::Scalar(old)
             }
