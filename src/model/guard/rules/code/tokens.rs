@@ -325,8 +325,8 @@ fn dollar(text: &str, closes: bool) -> Option<(&str, &str)> {
     }
     let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
     let (name, behind) = name.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
-    if name == "ENV" && closes {
-        return behind.strip_prefix('{').and_then(|r| r.split_once('}'));
+    if name == "ENV" {
+        return behind.strip_prefix('{').filter(|_| closes).and_then(|r| r.split_once('}'));
     }
     Some((name, behind))
 }
