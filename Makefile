@@ -88,6 +88,7 @@ install: build ## install to PREFIX (DESTDIR is obeyed)
 	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover
 	install -D -m 644 examples/config.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/config.yaml
 	install -D -m 644 examples/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/minimal.yaml
+	install -D -m 644 examples/webhooks.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/webhooks.yaml
 
 uninstall: ## remove just that
 	rm -f $(DESTDIR)$(PREFIX)/bin/claude-failover

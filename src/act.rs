@@ -10,6 +10,7 @@ pub mod end;
 pub mod gather;
 pub mod launch;
 pub mod look;
+pub mod notify;
 pub mod restore;
 pub mod self_test;
 pub mod stop;

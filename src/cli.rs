@@ -109,6 +109,7 @@ pub enum Command {
     Guard(commands::guard::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
+    Notify(commands::notify::Args),
     QuotaCheck(commands::quota_check::Args),
     Status(commands::status::Args),
     #[command(hide = true)]

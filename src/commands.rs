@@ -10,6 +10,7 @@ pub mod explain;
 pub mod guard;
 pub mod launch;
 pub mod log;
+pub mod notify;
 pub mod quota_check;
 pub mod status;
 pub mod statusline;
@@ -42,6 +43,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Guard(args) => guard::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
+        Command::Notify(args) => notify::run(&env()?, args),
         Command::QuotaCheck(args) => quota_check::run(&env()?, args),
         Command::Status(args) => status::run(&env()?, args),
         Command::Statusline(args) => statusline::run(&cli.global, args),

@@ -6,6 +6,7 @@ mod accounts;
 mod check;
 mod guard;
 mod line;
+mod notify;
 mod resolved;
 mod schema;
 
@@ -21,6 +22,8 @@ use crate::model::account::{AccountKind, Thresholds};
 use crate::model::guard::policy as guard_policy;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::switch::Policy;
+pub use notify::{Notify, SecretSource, Target, Via};
+pub use schema::{Method, TargetKind};
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -64,6 +67,8 @@ pub struct Config {
     pub switch: Switch,
     /// Snapshots of sessions.
     pub checkpoint: Checkpoint,
+    /// Who is told what.
+    pub notify: Notify,
     /// Whether sessions are launched with the guard, and it is put into their projects.
     pub guard_deploy: bool,
     /// What is changed of the guard's built-in rules, for every project.

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config, LoadInputs};
 use crate::error::Mark;
 use crate::model::name::{AccountName, SessionName};
+use crate::model::notify::Event;
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::guard_policy;
 use crate::sys::paths::{self, Roots};
-use crate::sys::store::{LogEntry, Store};
+use crate::sys::store::{Locked, LogEntry, Store};
 use crate::sys::{clock, tmux::Tmux};
 
 /// Flags that every command takes.
@@ -162,8 +163,9 @@ impl Env {
         }
     }
 
-    /// Notes a change in the log, at the time it was made.
+    /// Notes a change in the log, at the time it was made, and tells people of it if it is an event.
     pub fn note(&self, entry: &LogEntry<'_>) {
+        self.tell(entry);
         log::info!(
             "{}: {}{} ({})",
             entry.command,
@@ -172,6 +174,37 @@ impl Env {
             entry.why
         );
         self.store.note(clock::now(), entry);
+    }
+
+    /// Tells people of an event without a line in the log: of what was seen, where nothing was changed.
+    pub fn tell(&self, entry: &LogEntry<'_>) {
+        if self.wanted(entry).is_some() {
+            match self.store.lock() {
+                Ok(mut locked) => self.post(&mut locked, entry),
+                Err(e) => log::warn!("nobody is told of it: {e:#}"),
+            }
+        }
+    }
+
+    /// Puts an event into the outbox, for `notify` to send: nothing is sent here. Called before the step of a
+    /// change behind which a run that is killed is not repeated; [`Self::note`] behind that finds it there already.
+    /// What cannot be put there is told, and keeps nobody from his work.
+    pub fn post(&self, locked: &mut Locked<'_>, entry: &LogEntry<'_>) {
+        let Some(event) = self.wanted(entry) else { return };
+        match locked.post(&event) {
+            Ok(true) => self.store.kick("notify"),
+            Ok(false) => {}
+            Err(e) => log::warn!("nobody is told of it: {e:#}"),
+        }
+    }
+
+    /// The event of a line of the log, if there is one and a target is to be told of it that was not told yet.
+    fn wanted(&self, entry: &LogEntry<'_>) -> Option<Event> {
+        let event = entry.event(clock::now())?;
+        let mut concerned = self.config.notify.targets.iter().filter(|t| t.policy.concerns(&event));
+        // What cannot be read was told nothing, as far as we know.
+        let is_open = |name: &str| self.store.target(name).map_or(true, |r| !r.is_through_with(&event.id));
+        concerned.any(|t| is_open(&t.name)).then_some(event)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod home;
 pub mod journal;
 pub mod moving;
 pub mod name;
+pub mod notify;
 pub mod observe;
 pub mod queue;
 pub mod quota;

@@ -18,6 +18,8 @@ pub mod paths;
 pub mod process;
 pub mod provider;
 pub mod queue;
+pub mod secret;
+pub mod send;
 pub mod state_file;
 pub mod store;
 pub mod tmux;

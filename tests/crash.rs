@@ -603,3 +603,67 @@ fn deploy_hook_remove_is_killed_anywhere() {
     };
     sweep(&["deploy-hook", "app", "--remove"], 8, prepare, nothing_is_left);
 }
+
+/// A service that all worlds of a sweep use, each with a path of its own.
+fn with_target(w: &World, port: u16) {
+    let path = w.path("").file_name().unwrap().to_string_lossy().into_owned();
+    let config = w.read("config.yaml");
+    let target = format!("{{name: hook, kind: webhook, url: 'http://127.0.0.1:{port}/{path}', digest_over: 1}}");
+    w.write("config.yaml", format!("{config}notifications:\n  targets:\n  - {target}\n"));
+}
+
+#[test]
+fn notify_is_killed_anywhere() {
+    let service = crate::notify::Service::good();
+    let port = service.port;
+    let prepare = |w: &World| {
+        // Nobody listens yet.
+        with_target(w, 9);
+        for unit in ["a", "b", "c"] {
+            w.cf(&["notify", "--unit-failed", unit]);
+        }
+        assert_eq!(w.cf(&["notify", "retry", "--all"]).code, 0);
+        w.write("config.yaml", w.read("config.yaml").replace("127.0.0.1:9/", &format!("127.0.0.1:{port}/")));
+    };
+    let settle = |w: &World, n: usize| {
+        w.ok(&["notify"]);
+        let path = format!("/{}", w.path("").file_name().unwrap().to_string_lossy());
+        let seen: Vec<_> = service.seen().into_iter().filter(|r| r.path == path).collect();
+        // As a target sees it that takes each id once.
+        let mut told = std::collections::BTreeMap::new();
+        for request in &seen {
+            let id = request.header("idempotency-key").unwrap().to_owned();
+            let before = told.insert(id, request.body.clone());
+            assert!(before.is_none_or(|b| b == request.body), "point {n}: another message with the same id");
+        }
+        let mut units: Vec<String> = told
+            .values()
+            .flat_map(|body| body["events"].as_array().unwrap())
+            .map(|e| e["subject"].as_str().unwrap().to_owned())
+            .collect();
+        units.sort();
+        assert_eq!(units, ["a", "b", "c"], "point {n}: {seen:#?}");
+        assert!(seen.len() <= told.len() + 1, "point {n}: sent more than once again");
+        let left = std::fs::read_dir(w.path("state/outbox")).unwrap().flatten().count();
+        assert_eq!(left, 1, "point {n}: something but `targets` is left");
+    };
+    sweep(&["notify"], 15, prepare, settle);
+}
+
+#[test]
+fn a_task_that_is_given_up_is_told_wherever_the_run_is_killed() {
+    let prepare = |w: &World| {
+        with_target(w, 9);
+        at_work(w);
+    };
+    let settle = |w: &World, n: usize| {
+        w.drive("given up", |w| w.place("t") == "failed md");
+        let told = std::fs::read_dir(w.path("state/outbox")).unwrap().flatten();
+        let told: Vec<_> = told
+            .map(|e| e.file_name().into_string().unwrap())
+            .filter(|n| n.starts_with("task-given-up"))
+            .collect();
+        assert_eq!(told.len(), 1, "point {n}: {told:?}");
+    };
+    sweep(&["task", "fail", "t"], 10, prepare, settle);
+}

@@ -10,6 +10,7 @@ use super::look;
 use crate::env::Env;
 use crate::model::front_matter::{OutcomeResult, Tokens};
 use crate::model::name::SessionName;
+use crate::model::notify::{Kind, Telling};
 use crate::model::queue::Place;
 use crate::model::session::{HOLD, Held, Lease, SessionRecord};
 use crate::model::task::{Attempt, AttemptResult, TaskRecord};
@@ -83,6 +84,9 @@ pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending
         AttemptResult::Failed | AttemptResult::Returned => Went::Back,
     };
     let (path, id) = (&lease.project_path, &lease.task.id);
+    let entry = entry(ending, &record.name, lease_now, went);
+    // A run that is killed behind the move finds a lease whose task has moved, and ends no try any more.
+    env.post(&mut locked, &entry);
     match went {
         Went::Done => {
             let outcome = task.outcome(OutcomeResult::Done, tokens);
@@ -100,7 +104,7 @@ pub fn attempt(env: &Env, record: &SessionRecord, lease: &Lease, ending: &Ending
     queue::write_status(&mut locked, path, "idle", "", "", now);
     drop(locked);
     env.store.kick("dispatch");
-    note(env, ending, &record.name, lease, went);
+    env.note(&entry);
     Ok(went)
 }
 
@@ -123,8 +127,14 @@ fn tried(record: &SessionRecord, lease: &Lease, ending: &Ending<'_>, now: Timest
     }
 }
 
-fn note(env: &Env, ending: &Ending<'_>, session: &SessionName, lease: &Lease, went: Went) {
-    env.note(&LogEntry {
+fn entry<'a>(ending: &Ending<'a>, session: &'a SessionName, lease: &Lease, went: Went) -> LogEntry<'a> {
+    let kind = match went {
+        Went::Done => Some(Kind::TaskDone),
+        Went::Failed => Some(Kind::TaskGivenUp),
+        Went::Back if ending.result == AttemptResult::Failed => Some(Kind::TaskRetried),
+        Went::Back | Went::Nowhere => None,
+    };
+    LogEntry {
         command: ending.command,
         what: match went {
             Went::Done => "finished a task",
@@ -134,8 +144,9 @@ fn note(env: &Env, ending: &Ending<'_>, session: &SessionName, lease: &Lease, we
         why: ending.reason,
         session: Some(session.as_str()),
         task: Some(lease.task.to_string()),
+        event: kind.map(|kind| Telling::new(kind, format!("{} {}", lease.attempt, lease.claimed))),
         ..LogEntry::default()
-    });
+    }
 }
 
 /// Gives a task back that was never sent, and leaves the session alone for a while. No try of it: the

@@ -22,6 +22,7 @@ use crate::error::Mark;
 use crate::model::account_record::AccountRecord;
 use crate::model::journal::{JOURNAL_VERSION, Journal, Move, Noted, Stage};
 use crate::model::name::{AccountName, SessionName};
+use crate::model::notify::{Kind as EventKind, Telling};
 use crate::model::session::{Kind, SessionRecord, State, ToMove};
 use crate::model::switch::Past;
 use crate::sys::store::{Active, LogEntry, MEMORY_VERSION};
@@ -253,6 +254,7 @@ fn turn_elsewhere(env: &Env, log: &Log<'_>, why: &str) -> Result<()> {
         what: "found that an account does not work",
         why,
         account: Some(dead.as_str()),
+        event: Some(Telling::new(EventKind::AccountRefused, &journal.id)),
         ..LogEntry::default()
     });
     log.write(|j| j.turn_to(&dead, why, next.as_ref(), clock::now()))
@@ -295,16 +297,43 @@ fn finish(env: &Env, mut journal: Journal) -> Result<Journal> {
         journal.faults.push(what);
     }
     journal.steps.push(Noted { at: now, session: None, what: "over".to_owned() });
-    env.store.lock()?.file_journal(&journal)?;
-    env.note(&LogEntry {
+    let why = told(&journal);
+    let entry = LogEntry {
         command: "switch",
-        what: "ended a switch",
-        why: &journal.why,
+        what: if journal.back { "gave a switch up" } else { "ended a switch" },
+        why: &why,
         account: Some(journal.to.as_str()),
+        event: Some(Telling::new(kind(&journal), &journal.id)),
         ..LogEntry::default()
-    });
+    };
+    let mut locked = env.store.lock()?;
+    env.post(&mut locked, &entry);
+    locked.file_journal(&journal)?;
+    drop(locked);
+    env.note(&entry);
     env.store.kick("dispatch");
     Ok(journal)
+}
+
+/// What people are told of a switch that is over.
+fn kind(journal: &Journal) -> EventKind {
+    let behind = journal.moves.iter().any(|m| matches!(m.stage, Stage::Deferred | Stage::Failed));
+    match (journal.back, behind || !journal.faults.is_empty(), journal.activates) {
+        (true, _, _) => EventKind::SwitchRolledBack,
+        (_, true, _) => EventKind::SwitchPartial,
+        (_, _, true) => EventKind::SwitchDone,
+        (_, _, false) => EventKind::SwitchMoved,
+    }
+}
+
+/// A switch that is over, in a line: why it was made, and what it could not do.
+fn told(journal: &Journal) -> String {
+    let behind = journal.moves.iter().filter(|m| matches!(m.stage, Stage::Deferred | Stage::Failed));
+    let mut parts = vec![journal.why.clone()];
+    parts.extend(journal.dead.iter().map(|d| format!("`{}` does not work: {}", d.account, d.why)));
+    parts.extend(behind.map(|m| format!("`{}` is {}: {}", m.session, m.stage.as_str(), m.why)));
+    parts.extend(journal.faults.iter().cloned());
+    parts.join("; ")
 }
 
 /// What a session still has to do, in its own record.

@@ -1,6 +1,7 @@
 //! `quota-check`: gathers usage signals, forecasts, decides, and runs the switch that is due.
 
 pub mod explain;
+mod news;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -20,7 +21,7 @@ use crate::model::session::SessionRecord;
 use crate::model::signals::failure;
 use crate::model::switch::{Decision, Memory, Trigger, Verdict, decide, remember};
 use crate::sys::lock::LockError;
-use crate::sys::store::{LogEntry, Sessions};
+use crate::sys::store::Sessions;
 use crate::sys::tmux::Tmux;
 use crate::sys::{clock, process};
 
@@ -154,7 +155,14 @@ pub fn cycle(env: &Env, report: &mut Report) -> Result<(Option<Decision>, Exit)>
     let memory = env.store.memory()?;
     let decision = decision(env, &found, &memory);
     report.summary = words_of(env, &decision.verdict);
-    let news = is_news(&memory, &decision, env);
+    let is_new = is_news(&memory, &decision, env);
+    let words = report.summary.clone();
+    let exhausted = news::exhausted(env, &decision, &words);
+    if is_new && let Some(entry) = &exhausted {
+        // Before it is remembered that it was told: a run that is killed between the two tells it once more.
+        env.tell(entry);
+    }
+    news::of_logins(env, &found);
     note_memory(env, &memory, &found, &decision)?;
     let mut code = verdict_exit(&decision);
     match &decision.verdict {
@@ -172,14 +180,7 @@ pub fn cycle(env: &Env, report: &mut Report) -> Result<(Option<Decision>, Exit)>
             code = switch(env, &tmux, &decision, wish, report)?;
         }
         Verdict::Switch { .. } => report.summary.push_str(" (not made: `quota.auto_switch` is off)"),
-        Verdict::Exhausted { why, .. } if news => {
-            env.note(&LogEntry {
-                command: "quota-check",
-                what: "found every account exhausted",
-                why,
-                ..LogEntry::default()
-            });
-        }
+        Verdict::Exhausted { .. } if is_new => exhausted.iter().for_each(|entry| env.note(entry)),
         _ => {}
     }
     strays(env, &tmux, found, report)?;

@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 mod accounts;
+mod notify;
 
 use self::accounts::Accounts;
 use super::dispatch;
@@ -62,9 +63,11 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     needs_of_queues(&queues, &records, &now.broken, &plan, &mut needs);
     needs_of_runs(env, &records, &queues, &mut needs);
     let accounts = Accounts::of(env, &records, &mut needs);
+    let notify = notify::needs_of(env, &mut needs);
     if env.out.json {
         let mut value = json(env, &records, &queues, &projects, &needs, &plan);
         accounts.add_json(env, &mut value);
+        value["notify"] = notify;
         env.out.object(&value);
     } else if env.out.quiet {
         env.out.text(&needs.len().to_string());

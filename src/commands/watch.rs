@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
 mod follow;
+mod news;
 mod tamper;
 
 use self::follow::follow;
@@ -17,6 +18,7 @@ use crate::act::stop;
 use crate::env::Env;
 use crate::error::Exit;
 use crate::model::name::SessionName;
+use crate::model::notify::{Kind as EventKind, Telling};
 use crate::model::observe::Observation;
 use crate::model::report::{Item, Report};
 use crate::model::session::{Kind, Lease, Phase, SessionRecord, State};
@@ -149,7 +151,7 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<Round> {
         }
         report.waiting.extend(tamper::told(&seen.record));
         if !dry_run && seen.keep(env, record)? {
-            tamper::note(env, record, &seen.record);
+            tamper::entry(record, &seen.record).iter().for_each(|entry| env.note(entry));
             freed |= seen.came_idle(record);
             limit |= seen.came_to_a_limit(record);
         }
@@ -212,6 +214,8 @@ impl Looked {
         if env.store.session(&old.name)?.as_ref() != Some(old) {
             return Ok(false);
         }
+        // Before it is written: the next look will find nothing new in it.
+        news::of(env, old, &self.record).iter().for_each(|entry| env.post(&mut locked, entry));
         locked.write_session(&self.record)?;
         Ok(true)
     }
@@ -469,7 +473,20 @@ fn bring_back(
     why: &str,
 ) -> Result<Applied> {
     let lived = record.client.as_ref().map_or(0, |c| record.note.since.duration_since(c.launched).as_secs());
-    let lease = env.store.lock()?.update_session(&record.name, |r| {
+    let mut locked = env.store.lock()?;
+    let since = record.client.as_ref().map(|c| c.launched.to_string()).unwrap_or_default();
+    env.post(
+        &mut locked,
+        &LogEntry {
+            command: "watch",
+            what: "brings a session back that has died",
+            why,
+            session: Some(record.name.as_str()),
+            event: Some(Telling::new(EventKind::SessionResumed, since)),
+            ..LogEntry::default()
+        },
+    );
+    let lease = locked.update_session(&record.name, |r| {
         match &mut r.lease {
             Some(lease) => {
                 // Ten minutes of life are progress: what dies then has not died in a row.
@@ -483,6 +500,7 @@ fn bring_back(
         }
         r.lease.clone()
     })?;
+    drop(locked);
     let dedicated = env.config.dedicated(&record.name);
     let spec = Spec {
         session: record.name.clone(),

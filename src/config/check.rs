@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::accounts;
 use super::guard;
 use super::line::line_of;
+use super::notify;
 use super::schema::{Raw, RawCheckpoint, RawClient, RawTmux, Time};
 use super::{
     Account, Checkpoint, Client, Config, Dedicated, Dispatch, LoadInputs, Pool, Project, Tmux, TmuxSocket, Watch,
@@ -209,6 +210,7 @@ pub fn resolve(
     let quota = accounts::quota(&raw, &mut f);
     let switch = accounts::switch(&raw.switch, &home, &mut f);
     let checkpoint = checkpoint(&raw.checkpoint, &mut f);
+    let notify = notify::targets(&raw.notifications, &home, text, &mut f, &mut warnings);
     let client = client(raw.client, &home, &mut f);
     let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
     let global = guard::policy("guard", &raw.guard, &home, &mut f);
@@ -242,6 +244,7 @@ pub fn resolve(
         quota,
         switch,
         checkpoint,
+        notify,
         guard_deploy: raw.guard.deploy.unwrap_or(true),
         guard: global,
         warnings,
@@ -282,9 +285,6 @@ fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
     }
     if raw.janitor.is_some() {
         add("janitor", "not used by this version");
-    }
-    if raw.notifications.is_some() {
-        add("notifications", "not used by this version");
     }
 }
 
@@ -415,7 +415,7 @@ fn dedicated(raw: &Raw, home: &Path, accounts: &[Account], pool: &Pool, f: &mut 
 }
 
 /// Whether a text is an address with a name and a password in it.
-fn has_userinfo(text: &str) -> bool {
+pub(super) fn has_userinfo(text: &str) -> bool {
     text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
 }
 
@@ -487,7 +487,7 @@ fn client(raw: RawClient, home: &Path, f: &mut Faults) -> Client {
 }
 
 /// A program: a bare name is looked up in `PATH`, everything else must be absolute.
-fn program(at: &str, given: Option<&str>, default: &str, home: &Path, f: &mut Faults) -> PathBuf {
+pub(super) fn program(at: &str, given: Option<&str>, default: &str, home: &Path, f: &mut Faults) -> PathBuf {
     match given {
         None => PathBuf::from(default),
         Some(name) if !name.is_empty() && !name.contains('/') => PathBuf::from(name),

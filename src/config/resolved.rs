@@ -2,8 +2,9 @@
 //! it prints can be read back.
 
 use super::schema as s;
-use super::{Config, TmuxSocket};
+use super::{Config, Notify, SecretSource, Target, TmuxSocket, Via};
 use crate::model::guard::policy::Policy;
+use crate::model::notify::policy::Pattern;
 
 fn path(path: &std::path::Path) -> Option<String> {
     Some(path.display().to_string())
@@ -150,7 +151,63 @@ pub fn raw(c: &Config) -> s::Raw {
             keep_days: u32::try_from(c.checkpoint.keep_days).ok(),
             pane_lines: u32::try_from(c.checkpoint.pane_lines).ok(),
         },
+        notifications: notifications(&c.notify),
         ..s::Raw::default()
+    }
+}
+
+fn notifications(notify: &Notify) -> s::RawNotifications {
+    let targets: Vec<s::RawTarget> = notify.targets.iter().map(target).collect();
+    let (timeout, keep) = (notify.timeout.try_into().ok().map(s::Time), Some(s::Time(notify.keep)));
+    s::RawNotifications { targets, timeout, keep }
+}
+
+fn target(t: &Target) -> s::RawTarget {
+    let p = &t.policy;
+    let texts = |patterns: &[Pattern]| patterns.iter().map(|p| p.as_str().to_owned()).collect();
+    let secret = t.secret.clone().map(|source| {
+        let mut keys = s::RawSecretKeys::default();
+        match source {
+            SecretSource::Credential(name) => keys.credential = Some(name),
+            SecretSource::File(file) => keys.file = path(&file),
+            SecretSource::Env(name) => keys.env = Some(name),
+        }
+        s::RawSecret(keys)
+    });
+    let raw = s::RawTarget {
+        name: t.name.clone(),
+        kind: Some(t.via.kind()),
+        severity: Some(p.severity),
+        events: texts(&p.events),
+        except: texts(&p.except),
+        quiet: p.quiet.as_ref().map(|q| s::RawQuiet {
+            from: q.from.strftime("%H:%M").to_string(),
+            to: q.to.strftime("%H:%M").to_string(),
+            zone: q.zone.iana_name().map(str::to_owned),
+            pass: Some(q.pass),
+        }),
+        repeat: Some(s::Time(p.repeat)),
+        per_hour: Some(p.per_hour),
+        digest_over: Some(p.digest_over),
+        secret,
+        ..s::RawTarget::default()
+    };
+    match t.via.clone() {
+        Via::Telegram { api, chat, thread, silent } => {
+            s::RawTarget { api: Some(api), chat: Some(s::Text(chat)), thread, silent: Some(silent), ..raw }
+        }
+        Via::Resend { api, from, to } => s::RawTarget { api: Some(api), from: Some(from), to, ..raw },
+        Via::Webhook { url, method, headers, body } => s::RawTarget {
+            url: Some(url),
+            method: Some(method),
+            headers,
+            body: serde_yaml::to_value(body).ok(),
+            ..raw
+        },
+        Via::Desktop { program, args } => {
+            s::RawTarget { command: path(&program).into_iter().chain(args).collect(), ..raw }
+        }
+        Via::Journal { socket } => s::RawTarget { socket: path(&socket), ..raw },
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use crate::model::account::{AccountKind, MoneyPolicy};
 use crate::model::guard::policy::Effect;
+use crate::model::notify::Severity;
 
 /// A duration as people write it: `30s`, `5m`, `1h 30m`.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +115,7 @@ section!(
         checkpoint: RawCheckpoint,
         mcp_http: RawMcpHttp,
         janitor: Option<serde_yaml::Mapping>,
-        notifications: Option<serde_yaml::Mapping>,
+        notifications: RawNotifications,
     }
 );
 section!(
@@ -264,3 +265,141 @@ section!(
     /// `mcp_http`: the daemon's, without effect.
     RawMcpHttp { listen: Option<String>, bearer_token_env: Option<String>, enable_trigger: Option<bool>, }
 );
+section!(
+    /// `notifications`: who is told what.
+    RawNotifications { targets: Vec<RawTarget>, timeout: Option<Time>, keep: Option<Time>, }
+);
+section!(
+    /// `notifications.targets[]`: all keys of all kinds; which of them a kind has is checked later.
+    RawTarget {
+        name: String,
+        kind: Option<TargetKind>,
+        severity: Option<Severity>,
+        events: Vec<String>,
+        except: Vec<String>,
+        quiet: Option<RawQuiet>,
+        repeat: Option<Time>,
+        per_hour: Option<usize>,
+        digest_over: Option<usize>,
+        secret: Option<RawSecret>,
+        api: Option<String>,
+        chat: Option<Text>,
+        thread: Option<i64>,
+        silent: Option<bool>,
+        from: Option<String>,
+        to: Vec<String>,
+        url: Option<String>,
+        method: Option<Method>,
+        headers: BTreeMap<String, String>,
+        body: Option<serde_yaml::Value>,
+        command: Vec<String>,
+        socket: Option<String>,
+    }
+);
+section!(
+    /// `notifications.targets[].quiet`: a span of each day.
+    RawQuiet { from: String, to: String, zone: Option<String>, pass: Option<Severity>, }
+);
+
+/// How a target is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A bot of Telegram.
+    Telegram,
+    /// E-mail through Resend's HTTP API.
+    Resend,
+    /// Anything that takes JSON over HTTP.
+    Webhook,
+    /// A program on this machine.
+    Desktop,
+    /// The journal, with fields.
+    Journal,
+}
+
+impl TargetKind {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Telegram => "telegram",
+            Self::Resend => "resend",
+            Self::Webhook => "webhook",
+            Self::Desktop => "desktop",
+            Self::Journal => "journal",
+        }
+    }
+}
+
+/// How a webhook is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// The usual.
+    Post,
+    /// Some services ask for it.
+    Put,
+}
+
+/// A text that people write without quotes although it looks like a number.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Text(pub String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a number")
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.to_owned()))
+    }
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
+        Ok(Text(number.to_string()))
+    }
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Text, E> {
+        Ok(Text(number.to_string()))
+    }
+}
+
+section!(
+    /// The keys of `secret`.
+    RawSecretKeys { credential: Option<String>, file: Option<String>, env: Option<String>, }
+);
+
+/// Where a secret is read. Never the secret: what is written in its place is not even repeated in the message
+/// about it.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct RawSecret(pub RawSecretKeys);
+
+impl<'de> Deserialize<'de> for RawSecret {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(SecretVisitor)
+    }
+}
+
+struct SecretVisitor;
+
+impl<'de> Visitor<'de> for SecretVisitor {
+    type Value = RawSecret;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`{credential: NAME}`, `{file: PATH}` or `{env: NAME}`")
+    }
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<RawSecret, A::Error> {
+        RawSecretKeys::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(RawSecret)
+    }
+    fn visit_str<E: Error>(self, _: &str) -> Result<RawSecret, E> {
+        Err(E::custom("a secret does not belong here: write `{credential: NAME}` or `{file: PATH}`"))
+    }
+    fn visit_u64<E: Error>(self, _: u64) -> Result<RawSecret, E> {
+        self.visit_str("")
+    }
+}

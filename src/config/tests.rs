@@ -207,6 +207,9 @@ fn the_example_has_every_key_and_is_valid() {
         s::RawCheckpoint::KEYS,
         s::RawMcpHttp::KEYS,
         s::RawGuard::KEYS,
+        s::RawNotifications::KEYS,
+        s::RawTarget::KEYS,
+        s::RawQuiet::KEYS,
     ];
     for key in keys.iter().copied().flatten() {
         assert!(

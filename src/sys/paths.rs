@@ -84,6 +84,14 @@ impl Roots {
     }
 }
 
+/// The name of this machine; `unknown` if it has none that can be told.
+#[must_use]
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+}
+
 /// This program, by its absolute path.
 ///
 /// # Errors

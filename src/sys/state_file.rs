@@ -98,8 +98,20 @@ pub fn write<T: Serialize>(path: &Path, value: &T, version: u32, known: u32) -> 
     if version > known {
         bail!("will not write a file of a newer format: `{}`", path.display());
     }
+    atomic::write(path, text_of(path, value)?.as_bytes())
+}
+
+/// Creates a state file that must not exist yet.
+///
+/// # Errors
+/// If the name is taken ([`atomic::is_taken`]) or a step fails.
+pub fn create<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    atomic::create(path, text_of(path, value)?.as_bytes(), 0o600)
+}
+
+fn text_of<T: Serialize>(path: &Path, value: &T) -> Result<String> {
     let mut text =
         serde_json::to_string_pretty(value).with_context(|| format!("could not prepare `{}`", path.display()))?;
     text.push('\n');
-    atomic::write(path, text.as_bytes())
+    Ok(text)
 }

@@ -5,8 +5,10 @@
 
 mod accounts;
 mod checkpoints;
+mod outbox;
 
 pub use accounts::{Active, MEMORY_VERSION};
+pub use outbox::Outbox;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
@@ -16,10 +18,11 @@ use std::time::Duration;
 use super::{atomic, lock, state_file};
 use crate::error::{Exit, Mark};
 use crate::model::name::{AccountName, SessionName, TaskRef};
+use crate::model::notify::{EVENT_VERSION, Event, Telling, event_id};
 use crate::model::session::{SESSION_VERSION, SessionRecord};
 use crate::model::task::{TASK_VERSION, TaskRecord};
 
-const DIRS: [&str; 12] = [
+const DIRS: [&str; 15] = [
     "accounts",
     "signals",
     "sessions",
@@ -28,14 +31,14 @@ const DIRS: [&str; 12] = [
     "overlay",
     "switch",
     "switch/history",
+    "checkpoints",
+    "outbox",
+    "outbox/targets",
     "kick",
     "log",
     "lock",
     "quarantine",
 ];
-
-/// Of a newer program's directories the one that is made last.
-const LAST: &str = "checkpoints";
 
 /// The state directory.
 #[derive(Clone, Debug)]
@@ -108,8 +111,8 @@ impl Store {
     /// If it cannot be made, belongs to somebody else or lets others in.
     pub fn open(root: &Path) -> Result<Self> {
         let store = Self { root: root.to_owned() };
-        // This directory is made last: where it exists, everything does, and a tick does one look.
-        if !root.join(LAST).exists() {
+        // An earlier program made fewer of them.
+        if !DIRS.iter().all(|dir| root.join(dir).exists()) {
             store.lay_out().with_context(|| format!("could not set up `{}`", root.display()))?;
         }
         atomic::check_private(root).context("the state directory cannot be trusted")?;
@@ -127,14 +130,14 @@ impl Store {
         for dir in DIRS {
             atomic::ensure_dir(&self.root.join(dir))?;
         }
-        for name in ["dispatch", "watch", "quota-check", "switch", "checkpoint", "state"] {
+        for name in ["dispatch", "watch", "quota-check", "switch", "checkpoint", "notify", "state"] {
             // Made now: at the moment of need there may be no inode left.
             match lock::attempt(&self.lock_path(name), "") {
                 Ok(_) | Err(lock::LockError::Busy { .. }) => {}
                 Err(lock::LockError::Failed(e)) => return Err(e),
             }
         }
-        atomic::ensure_dir(&self.root.join(LAST))
+        Ok(())
     }
 
     /// Its path.
@@ -306,8 +309,8 @@ impl Store {
         let Ok(entries) = std::fs::read_dir(self.root.join("kick")) else { return Vec::new() };
         let take = |entry: std::fs::DirEntry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            // `quota-check` takes its own, when it looks.
-            if name != "quota" {
+            // `quota-check` and `notify` take their own, when they look.
+            if name != "quota" && name != "notify" {
                 atomic::untouch(&entry.path());
             }
             name
@@ -371,9 +374,39 @@ pub struct LogEntry<'a> {
     /// The project it was about, where there is no task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<&'a str>,
+    /// The unit of the service manager that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'a str>,
     /// What the guard has found, if it is the guard's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardEntry<'a>>,
+    /// As what people are told of it, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Telling>,
+}
+
+impl LogEntry<'_> {
+    /// What of it goes into the outbox.
+    #[must_use]
+    pub fn event(&self, now: jiff::Timestamp) -> Option<Event> {
+        let telling = self.event.as_ref()?;
+        let text = |part: Option<&str>| part.map(str::to_owned);
+        let about = [self.task.as_deref(), self.session, self.account, self.project, self.unit];
+        let subject = about.into_iter().flatten().next().unwrap_or_default();
+        Some(Event {
+            version: EVENT_VERSION,
+            id: event_id(telling, subject),
+            kind: telling.kind,
+            at: now,
+            what: self.what.to_owned(),
+            why: self.why.to_owned(),
+            subject: subject.to_owned(),
+            session: text(self.session),
+            task: self.task.clone(),
+            account: text(self.account),
+            project: text(self.project),
+        })
+    }
 }
 
 /// The guard's part of a line.
@@ -449,7 +482,7 @@ impl Locked<'_> {
 
     /// Takes the litter of killed runs out of the directories that every run reads.
     pub fn sweep(&mut self) {
-        for dir in ["sessions", "overlay", "accounts", "signals", "switch"] {
+        for dir in ["sessions", "overlay", "accounts", "signals", "switch", "outbox", "outbox/targets"] {
             atomic::sweep_temp(&self.store.root.join(dir));
         }
     }

@@ -4,6 +4,7 @@
 
 use crate::act::arm::{self, Look};
 use crate::env::Env;
+use crate::model::notify::{Kind, Telling};
 use crate::model::report::Item;
 use crate::model::session::SessionRecord;
 use crate::sys::store::LogEntry;
@@ -36,14 +37,21 @@ pub fn told(record: &SessionRecord) -> Option<Item> {
     dedicated.then(|| Item::new(&record.name, "not guarded", broken.clone()).hint(Some(hint)))
 }
 
-/// Notes in the log what has become of a session's guard, once.
-pub fn note(env: &Env, old: &SessionRecord, new: &SessionRecord) {
-    let broken = |r: &SessionRecord| r.armed.as_ref().and_then(|a| a.broken.clone());
-    let (before, now) = (broken(old), broken(new));
-    let (what, why) = match (&before, &now) {
-        (before, Some(why)) if before.as_ref() != Some(why) => ("found a session without a guard", why.as_str()),
-        (Some(_), None) => ("found the guard of a session in order again", "what it rests on says what it should"),
-        _ => return,
+/// What has become of a session's guard, for the log, and for people where it does not hold.
+pub fn entry<'a>(old: &SessionRecord, new: &'a SessionRecord) -> Option<LogEntry<'a>> {
+    fn broken(r: &SessionRecord) -> Option<&str> {
+        r.armed.as_ref()?.broken.as_deref()
+    }
+    let (what, why, event) = match (broken(old), broken(new)) {
+        (before, Some(why)) if before != Some(why) => {
+            let launched = new.client.as_ref().map(|c| c.launched.to_string()).unwrap_or_default();
+            let event = Telling::new(Kind::GuardBroken, format!("{launched} {why}"));
+            ("found a session without a guard", why, Some(event))
+        }
+        (Some(_), None) => {
+            ("found the guard of a session in order again", "what it rests on says what it should", None)
+        }
+        _ => return None,
     };
-    env.note(&LogEntry { command: "watch", what, why, session: Some(new.name.as_str()), ..LogEntry::default() });
+    Some(LogEntry { command: "watch", what, why, session: Some(new.name.as_str()), event, ..LogEntry::default() })
 }

@@ -1,0 +1,449 @@
+//! `notifications`: the targets, each with its rules and where its secret is read.
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::check::{Faults, has_userinfo, positive, program, repeated};
+use super::line::line_of;
+use super::schema::{Method, RawNotifications, RawQuiet, RawSecret, RawTarget, TargetKind};
+use crate::model::name::{SessionName, shown};
+use crate::model::notify::Severity;
+use crate::model::notify::policy::{Pattern, Policy};
+use crate::model::notify::quiet::Quiet;
+use crate::model::notify::template::{PLACEHOLDERS, SECRET, default_body, unknown};
+
+/// Who is told what.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notify {
+    /// In the order of the file.
+    pub targets: Vec<Target>,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// What could not be delivered for so long is parked.
+    pub keep: SignedDuration,
+}
+
+/// Somewhere that messages are sent to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Target {
+    /// Its name: a file name as well.
+    pub name: String,
+    /// What it is told, and how often.
+    pub policy: Policy,
+    /// Where its secret is read, if it has one.
+    pub secret: Option<SecretSource>,
+    /// How it is reached.
+    pub via: Via,
+}
+
+/// How a target is reached.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A bot of Telegram.
+    Telegram {
+        /// The address of the bot API.
+        api: String,
+        /// Who is written to: a number, or `@channel`.
+        chat: String,
+        /// A topic of a group.
+        thread: Option<i64>,
+        /// Whether only critical messages make a sound.
+        silent: bool,
+    },
+    /// E-mail through Resend.
+    Resend {
+        /// The address of its API.
+        api: String,
+        /// The sender.
+        from: String,
+        /// The receivers.
+        to: Vec<String>,
+    },
+    /// JSON over HTTP.
+    Webhook {
+        /// The address. May hold the secret's placeholder.
+        url: String,
+        /// How it is called.
+        method: Method,
+        /// Further headers. May hold the secret's placeholder.
+        headers: BTreeMap<String, String>,
+        /// What is sent, with placeholders.
+        body: Value,
+    },
+    /// A program, with placeholders in its arguments.
+    Desktop {
+        /// The program.
+        program: PathBuf,
+        /// Its arguments.
+        args: Vec<String>,
+    },
+    /// The journal.
+    Journal {
+        /// Its socket.
+        socket: PathBuf,
+    },
+}
+
+/// Where a secret is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// A credential that the service manager hands to the unit (`LoadCredential=`).
+    Credential(String),
+    /// A file, mode 0600 or less.
+    File(PathBuf),
+    /// A variable of the environment.
+    Env(String),
+}
+
+impl Via {
+    /// Its kind, as it is written.
+    #[must_use]
+    pub fn kind(&self) -> TargetKind {
+        match self {
+            Self::Telegram { .. } => TargetKind::Telegram,
+            Self::Resend { .. } => TargetKind::Resend,
+            Self::Webhook { .. } => TargetKind::Webhook,
+            Self::Desktop { .. } => TargetKind::Desktop,
+            Self::Journal { .. } => TargetKind::Journal,
+        }
+    }
+
+    /// Whether it takes a message only once that is sent again with its id.
+    #[must_use]
+    pub fn knows_ids(&self) -> bool {
+        matches!(self, Self::Resend { .. } | Self::Webhook { .. })
+    }
+}
+
+const TELEGRAM: &str = "https://api.telegram.org";
+const RESEND: &str = "https://api.resend.com";
+const JOURNAL: &str = "/run/systemd/journal/socket";
+/// Reads markup, so its text is escaped; what begins with a dash cannot be an option behind `--`.
+const DESKTOP: [&str; 5] = ["--app-name=claude-failover", "--urgency={{urgency}}", "--", "{{title}}", "{{text}}"];
+
+pub(super) fn targets(
+    raw: &RawNotifications,
+    home: &Path,
+    text: &str,
+    f: &mut Faults,
+    warnings: &mut Vec<String>,
+) -> Notify {
+    let keep = positive("notifications.keep", raw.keep, SignedDuration::from_hours(168), f);
+    if keep > SignedDuration::from_hours(24 * 90) {
+        f.add("notifications.keep", "longer than ninety days");
+    }
+    let timeout = positive("notifications.timeout", raw.timeout, SignedDuration::from_secs(10), f);
+    if timeout > SignedDuration::from_mins(1) {
+        f.add("notifications.timeout", "longer than a minute");
+    }
+    let (mut names, mut targets) = (HashMap::new(), Vec::new());
+    for (n, target) in raw.targets.iter().enumerate() {
+        let at = format!("notifications.targets.{n}");
+        let name = format!("{at}.name");
+        // The same letters as a session's: it is part of a path and of a command line.
+        f.name(&name, SessionName::new(target.name.clone()));
+        if repeated(&mut names, target.name.clone(), &name).is_some() {
+            f.add(&name, format!("target `{}` is listed twice", shown(&target.name)));
+        }
+        let policy = policy(&at, target, keep, f);
+        let secret = target.secret.as_ref().and_then(|raw| secret(&format!("{at}.secret"), raw, home, f));
+        if let Some(via) = via(&at, target, secret.is_some(), home, f) {
+            if let Some(SecretSource::Env(name)) = &secret {
+                let line = line_of(text, &format!("{at}.secret.env")).unwrap_or(1);
+                warnings.push(format!(
+                    "line {line}: {at}.secret.env: every process of yours can read the environment (`{name}`): \
+                     a credential or a file is better"
+                ));
+            }
+            targets.push(Target { name: target.name.clone(), policy, secret, via });
+        }
+    }
+    Notify { targets, timeout: timeout.try_into().unwrap_or(Duration::from_secs(10)), keep }
+}
+
+fn policy(at: &str, raw: &RawTarget, keep: SignedDuration, f: &mut Faults) -> Policy {
+    let mut patterns = |key: &str, list: &[String]| -> Vec<Pattern> {
+        let mut all = Vec::new();
+        for (n, text) in list.iter().enumerate() {
+            match Pattern::new(text) {
+                Some(pattern) => all.push(pattern),
+                None => {
+                    let hint = "a kind such as `task.given_up`, or `task.*`; the README lists them";
+                    f.hinted(format!("{at}.{key}.{n}"), format!("no kind of event: `{}`", shown(text)), hint);
+                }
+            }
+        }
+        all
+    };
+    let (events, except) = (patterns("events", &raw.events), patterns("except", &raw.except));
+    let usual = if raw.events.is_empty() { Severity::Notice } else { Severity::Info };
+    let per_hour = raw.per_hour.unwrap_or(20);
+    if !(1..=1000).contains(&per_hour) {
+        f.add(format!("{at}.per_hour"), "must be a number from 1 to 1000");
+    }
+    Policy {
+        severity: raw.severity.unwrap_or(usual),
+        events,
+        except,
+        quiet: raw.quiet.as_ref().and_then(|raw| quiet(&format!("{at}.quiet"), raw, f)),
+        repeat: raw.repeat.map_or(SignedDuration::from_mins(30), |t| t.0),
+        per_hour,
+        digest_over: raw.digest_over.unwrap_or(3),
+        keep,
+    }
+}
+
+fn quiet(at: &str, raw: &RawQuiet, f: &mut Faults) -> Option<Quiet> {
+    let mut time = |key: &str, text: &str| {
+        let time = jiff::civil::Time::strptime("%H:%M", text).ok();
+        if time.is_none() {
+            f.hinted(
+                format!("{at}.{key}"),
+                format!("not a time: `{}`", shown(text)),
+                "write it as \"22:00\", in quotes",
+            );
+        }
+        time
+    };
+    let (from, to) = (time("from", &raw.from), time("to", &raw.to));
+    let zone = match &raw.zone {
+        None => Some(TimeZone::system()),
+        Some(name) => {
+            let zone = TimeZone::get(name).ok();
+            if zone.is_none() {
+                f.hinted(
+                    format!("{at}.zone"),
+                    format!("no such zone: `{}`", shown(name)),
+                    "such as `Europe/Vienna`",
+                );
+            }
+            zone
+        }
+    };
+    let (from, to, zone) = (from?, to?, zone?);
+    if from == to {
+        f.add(format!("{at}.to"), "the same as `from`: no span of a day");
+    }
+    Some(Quiet { from, to, zone, pass: raw.pass.unwrap_or(Severity::Critical) })
+}
+
+fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> Option<SecretSource> {
+    let keys = &raw.0;
+    let name = |text: &String| {
+        !text.is_empty()
+            && text.len() < 200
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    match (&keys.credential, &keys.file, &keys.env) {
+        (Some(credential), None, None) if name(credential) && !credential.starts_with('.') => {
+            Some(SecretSource::Credential(credential.clone()))
+        }
+        (None, Some(file), None) => f.path(&format!("{at}.file"), file, home).map(SecretSource::File),
+        (None, None, Some(env)) if name(env) && !env.starts_with("CLAUDE_FAILOVER_") => {
+            Some(SecretSource::Env(env.clone()))
+        }
+        (Some(_), None, None) => {
+            f.add(format!("{at}.credential"), "not the name of a credential");
+            None
+        }
+        (None, None, Some(_)) => {
+            f.add(format!("{at}.env"), "not the name of a variable");
+            None
+        }
+        _ => {
+            f.add(at, "needs one of `credential`, `file`, `env`");
+            None
+        }
+    }
+}
+
+/// Whether an address does not leave this machine.
+fn is_local(url: &str) -> bool {
+    ["http://127.0.0.1", "http://[::1]", "http://localhost"]
+        .iter()
+        .any(|local| url.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))
+}
+
+fn address(at: &str, url: &str, with_secret: bool, f: &mut Faults) {
+    if has_userinfo(url) {
+        f.hinted(at, "holds a password", "put it into a header: `Authorization: \"Bearer {{secret}}\"`");
+    } else if ["hooks.slack.com/services/", "discord.com/api/webhooks/"]
+        .iter()
+        .any(|known| url.split_once(known).is_some_and(|(_, rest)| !rest.starts_with("{{")))
+    {
+        f.hinted(
+            at,
+            "holds a secret",
+            "write `{{secret}}` in its place, and name under `secret` where it is read",
+        );
+    } else if url.replace(SECRET, "").bytes().any(|b| b <= b' ' || b >= 0x7f || b"\"<>\\^`|{}".contains(&b)) {
+        f.add(at, "not an address: it has a character that none may have");
+    } else if !url.starts_with("https://") && !(url.starts_with("http://") && !with_secret) && !is_local(url) {
+        let what = if with_secret {
+            "a secret goes over it: it must begin with `https://`"
+        } else {
+            "not an http or https address"
+        };
+        f.add(at, what);
+    }
+}
+
+/// The keys of a target that only some kinds have.
+fn special(raw: &RawTarget) -> [(&'static str, bool, &'static [TargetKind]); 13] {
+    use TargetKind::{Desktop, Journal, Resend, Telegram, Webhook};
+    [
+        ("secret", raw.secret.is_some(), &[Telegram, Resend, Webhook]),
+        ("api", raw.api.is_some(), &[Telegram, Resend]),
+        ("chat", raw.chat.is_some(), &[Telegram]),
+        ("thread", raw.thread.is_some(), &[Telegram]),
+        ("silent", raw.silent.is_some(), &[Telegram]),
+        ("from", raw.from.is_some(), &[Resend]),
+        ("to", !raw.to.is_empty(), &[Resend]),
+        ("url", raw.url.is_some(), &[Webhook]),
+        ("method", raw.method.is_some(), &[Webhook]),
+        ("headers", !raw.headers.is_empty(), &[Webhook]),
+        ("body", raw.body.is_some(), &[Webhook]),
+        ("command", !raw.command.is_empty(), &[Desktop]),
+        ("socket", raw.socket.is_some(), &[Journal]),
+    ]
+}
+
+fn via(at: &str, raw: &RawTarget, has_secret: bool, home: &Path, f: &mut Faults) -> Option<Via> {
+    let key = |key: &str| format!("{at}.{key}");
+    let Some(kind) = raw.kind else {
+        f.add(key("kind"), "missing: `telegram`, `resend`, `webhook`, `desktop` or `journal`");
+        return None;
+    };
+    for (name, given, kinds) in special(raw) {
+        if given && !kinds.contains(&kind) {
+            f.add(key(name), format!("a target of kind `{}` has no such key", kind.as_str()));
+        }
+    }
+    let mut needs = |name: &str, given: bool, what: &str| {
+        if !given {
+            f.add(key(name), format!("missing: {what}"));
+        }
+    };
+    match kind {
+        TargetKind::Telegram => {
+            needs("secret", raw.secret.is_some(), "where the bot's token is read");
+            needs("chat", raw.chat.is_some(), "whom the bot writes to");
+            let api = raw.api.clone().unwrap_or_else(|| TELEGRAM.to_owned());
+            address(&key("api"), &api, true, f);
+            let chat = raw.chat.as_ref().map(|t| t.0.clone()).unwrap_or_default();
+            let number = chat.strip_prefix('-').unwrap_or(&chat).bytes().all(|b| b.is_ascii_digit());
+            let channel = |c: &str| c.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            if !number && !chat.strip_prefix('@').is_some_and(channel) {
+                f.hinted(key("chat"), format!("not a chat: `{}`", shown(&chat)), "a number, or `@channel`");
+            }
+            Some(Via::Telegram { api, chat, thread: raw.thread, silent: raw.silent.unwrap_or(false) })
+        }
+        TargetKind::Resend => {
+            needs("secret", raw.secret.is_some(), "where the API key is read");
+            needs("from", raw.from.is_some(), "the sender, of a domain that Resend has verified");
+            needs("to", !raw.to.is_empty(), "the receivers");
+            let api = raw.api.clone().unwrap_or_else(|| RESEND.to_owned());
+            address(&key("api"), &api, true, f);
+            let from = raw.from.clone().unwrap_or_default();
+            let mail = |text: &str| text.contains('@') && !text.contains(char::is_control);
+            if raw.from.is_some() && !mail(&from) {
+                f.add(key("from"), format!("not an e-mail address: `{}`", shown(&from)));
+            }
+            for (n, to) in raw.to.iter().enumerate().filter(|(_, to)| !mail(to)) {
+                f.add(format!("{at}.to.{n}"), format!("not an e-mail address: `{}`", shown(to)));
+            }
+            Some(Via::Resend { api, from, to: raw.to.clone() })
+        }
+        TargetKind::Webhook => {
+            needs("url", raw.url.is_some(), "where it is");
+            Some(webhook(at, raw, has_secret, f))
+        }
+        TargetKind::Desktop => {
+            let words: Vec<String> = match &raw.command[..] {
+                [] => std::iter::once("notify-send").chain(DESKTOP).map(str::to_owned).collect(),
+                given => given.to_vec(),
+            };
+            for (n, word) in words.iter().enumerate() {
+                placeholders(&format!("{at}.command.{n}"), word, f);
+            }
+            let program = program(&key("command"), words.first().map(String::as_str), "notify-send", home, f);
+            Some(Via::Desktop { program, args: words[1..].to_vec() })
+        }
+        TargetKind::Journal => {
+            let socket = raw.socket.as_deref().unwrap_or(JOURNAL);
+            Some(Via::Journal { socket: f.path(&key("socket"), socket, home)? })
+        }
+    }
+}
+
+fn webhook(at: &str, raw: &RawTarget, has_secret: bool, f: &mut Faults) -> Via {
+    let key = |key: &str| format!("{at}.{key}");
+    let url = raw.url.clone().unwrap_or_default();
+    if raw.url.is_some() {
+        address(&key("url"), &url, has_secret, f);
+    }
+    let uses = |text: &str| text.contains(SECRET);
+    let used = uses(&url) || raw.headers.values().any(|v| uses(v));
+    if has_secret && !used {
+        f.hinted(key("secret"), "is not used", "write `{{secret}}` in `url` or in one of the `headers`");
+    }
+    if used && raw.secret.is_none() {
+        f.add(key("secret"), "missing: `{{secret}}` is used, and nothing says where it is read");
+    }
+    for (name, value) in &raw.headers {
+        let at = format!("{at}.headers.{name}");
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if name.is_empty() || !name.bytes().all(token) || value.contains(char::is_control) {
+            f.add(&at, "not a header");
+        }
+        let lower = name.to_lowercase();
+        let secret = ["authorization", "token", "key", "cookie", "secret"].iter().any(|word| lower.contains(word));
+        if secret && lower != "idempotency-key" && !uses(value) {
+            f.hinted(
+                &at,
+                "looks like a secret",
+                "write `{{secret}}` in its place, and name under `secret` where it is read",
+            );
+        }
+    }
+    let body = match &raw.body {
+        None => default_body(),
+        Some(body) => serde_json::to_value(body).unwrap_or_else(|_| {
+            f.add(key("body"), "cannot be written as JSON");
+            Value::Null
+        }),
+    };
+    fields(&key("body"), &body, f);
+    Via::Webhook { url, method: raw.method.unwrap_or(Method::Post), headers: raw.headers.clone(), body }
+}
+
+fn fields(at: &str, value: &Value, f: &mut Faults) {
+    match value {
+        Value::String(text) => placeholders(at, text, f),
+        Value::Array(list) => list.iter().enumerate().for_each(|(n, v)| fields(&format!("{at}.{n}"), v, f)),
+        Value::Object(map) => map.iter().for_each(|(k, v)| fields(&format!("{at}.{k}"), v, f)),
+        _ => {}
+    }
+}
+
+fn placeholders(at: &str, text: &str, f: &mut Faults) {
+    match unknown(text) {
+        Some("secret") => f.add(at, "a secret stands in an address or a header, nowhere else"),
+        Some(name) => {
+            let nearest = PLACEHOLDERS.iter().map(|(known, _)| (super::line::distance(name, known), *known)).min();
+            let hint = nearest.map_or(String::new(), |(_, known)| format!("did you mean `{{{{{known}}}}}`?"));
+            f.hinted(at, format!("no such placeholder: `{}`", shown(name)), &hint);
+        }
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,362 @@
+//! What is kept of a target between runs (`outbox/targets/<name>.json`): what it has been told, the message
+//! under way, what it refused, and when it may be tried again.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::answer::{Outcome, backoff};
+use super::policy::Policy;
+use super::{Event, hash};
+
+/// Format version of the file.
+pub const TARGET_VERSION: u32 = 1;
+
+/// So many different messages refused in a row, with none accepted between, are the target's fault and not theirs.
+const REFUSED_IN_A_ROW: u32 = 3;
+
+/// What is kept of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// Format version of the file.
+    pub version: u32,
+    /// Its name.
+    pub name: String,
+    /// The message under way: written before it is sent, so that what is sent again is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    /// Events that it was told, and when. Kept for as long as an event could be noted a second time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub delivered: BTreeMap<String, Timestamp>,
+    /// Events that it did not take.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parked: BTreeMap<String, Parked>,
+    /// Of what it was told last, and when: see [`Event::likeness`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recent: BTreeMap<String, Timestamp>,
+    /// Messages of the last hour.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sends: Vec<Timestamp>,
+    /// Tries in a row that did not arrive.
+    #[serde(default)]
+    pub failures: u32,
+    /// No try before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// What the last try came to, if it did not arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// Whether its secret was missing when it was last looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
+    /// Messages refused in a row.
+    #[serde(default)]
+    pub refused: u32,
+    /// The most events in a message, while one that is refused is looked for among many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<usize>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id: the key by which a target that knows such keys takes it once.
+    pub id: String,
+    /// The events that it tells.
+    pub events: Vec<String>,
+    /// When it was put together.
+    pub composed: Timestamp,
+    /// Tries so far.
+    #[serde(default)]
+    pub tries: u32,
+    /// Whether the last try was begun and its end is not known: it may have arrived.
+    #[serde(default)]
+    pub unsure: bool,
+    /// Whether a try before that may have arrived.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// An event that a target did not take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// When it was given up.
+    pub at: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+/// Why nothing arrives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Since when.
+    pub since: Timestamp,
+    /// What was said last.
+    pub why: String,
+    /// Whether waiting does not help: a secret, an address, a permission.
+    #[serde(default)]
+    pub fault: bool,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl TargetRecord {
+    /// Of a target that nothing is known of.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            version: TARGET_VERSION,
+            name: name.to_owned(),
+            message: None,
+            delivered: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            recent: BTreeMap::new(),
+            sends: Vec::new(),
+            failures: 0,
+            not_before: None,
+            trouble: None,
+            missing: false,
+            refused: 0,
+            most: None,
+        }
+    }
+
+    /// Whether nothing more is to be done about an event now.
+    #[must_use]
+    pub fn is_through_with(&self, event: &str) -> bool {
+        self.delivered.contains_key(event) || self.parked.contains_key(event)
+    }
+
+    /// The events that wait for it, oldest first.
+    #[must_use]
+    pub fn waiting<'e>(&self, policy: &Policy, events: &'e [Event]) -> Vec<&'e Event> {
+        let mut all: Vec<&Event> =
+            events.iter().filter(|e| policy.concerns(e) && !self.is_through_with(&e.id)).collect();
+        all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        all
+    }
+
+    /// The id of a message of these events. Not that of any other: it has the moment in it.
+    #[must_use]
+    pub fn message_id(&self, events: &[&Event], now: Timestamp) -> String {
+        let now = now.as_nanosecond().to_string();
+        let mut parts = vec![self.name.as_str(), &now];
+        parts.extend(events.iter().map(|e| e.id.as_str()));
+        format!("claude-failover-{:016x}", hash(&parts))
+    }
+
+    /// Takes up a message: the intent that is on disk before it is sent. Until its end is known it may have arrived.
+    pub fn begins(&mut self, message: &Message) {
+        let (tries, again) = (message.tries + 1, message.again || message.unsure);
+        self.message = Some(Message { tries, unsure: true, again, ..message.clone() });
+    }
+
+    /// Notes what came of the message under way.
+    pub fn ended(&mut self, events: &[Event], outcome: &Outcome, now: Timestamp) {
+        let Some(mut message) = self.message.take() else { return };
+        match outcome {
+            Outcome::Sent(_) => {
+                for id in &message.events {
+                    self.delivered.insert(id.clone(), now);
+                }
+                for event in events.iter().filter(|e| message.events.contains(&e.id)) {
+                    self.recent.insert(event.likeness(), now);
+                }
+                self.sends.push(now);
+                self.refused = 0;
+                self.is_well();
+            }
+            Outcome::Later { after, why, unsure } => {
+                self.fails(why, false, None, now);
+                self.not_before = now.checked_add(backoff(self.failures, *after, false, &message.id)).ok();
+                message.unsure = *unsure;
+                self.message = Some(message);
+            }
+            Outcome::Fault { why, hint } => {
+                self.fails(why, true, hint.as_deref(), now);
+                self.not_before = now.checked_add(backoff(self.failures, None, true, &message.id)).ok();
+                message.unsure = false;
+                self.message = Some(message);
+            }
+            // One among many is refused: halves, until it is found.
+            // Not so if it may have arrived as a whole: its parts would be told twice.
+            Outcome::Refused { .. } if message.events.len() > 1 && !message.again => {
+                self.most = Some(message.events.len() / 2);
+            }
+            Outcome::Refused { why } => {
+                self.refused = self.refused.saturating_add(1);
+                if self.refused > REFUSED_IN_A_ROW {
+                    self.fails(&format!("it takes nothing any more: {why}"), true, None, now);
+                    self.not_before = now.checked_add(backoff(self.failures, None, true, &message.id)).ok();
+                    message.unsure = false;
+                    self.message = Some(message);
+                } else {
+                    let perhaps = if message.again { "may have arrived; then " } else { "" };
+                    for id in message.events {
+                        self.parked.insert(id, Parked { at: now, why: format!("{perhaps}{why}") });
+                    }
+                    self.most = None;
+                }
+            }
+        }
+    }
+
+    fn fails(&mut self, why: &str, fault: bool, hint: Option<&str>, now: Timestamp) {
+        self.failures = self.failures.saturating_add(1);
+        let since = self.trouble.as_ref().map_or(now, |t| t.since);
+        self.trouble = Some(Trouble { since, why: why.to_owned(), fault, hint: hint.map(str::to_owned) });
+    }
+
+    /// Notes that no message can be sent at all: its secret is missing. It is looked at again by every run.
+    pub fn cannot_be_reached(&mut self, outcome: &Outcome, now: Timestamp) {
+        let Outcome::Fault { why, hint } = outcome else { return };
+        let since = self.trouble.as_ref().filter(|t| t.fault).map_or(now, |t| t.since);
+        self.trouble = Some(Trouble { since, why: why.clone(), fault: true, hint: hint.clone() });
+        self.missing = true;
+    }
+
+    /// Its secret is there (again): what was missing is no trouble any more.
+    pub fn can_be_reached(&mut self) {
+        if self.missing {
+            self.missing = false;
+            self.is_well();
+        }
+    }
+
+    /// It takes messages: nothing of an earlier trouble counts any more.
+    pub fn is_well(&mut self) {
+        (self.failures, self.not_before, self.trouble) = (0, None, None);
+    }
+
+    /// Lets go of what is over, and parks what has waited for too long. What was parked.
+    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+        let old = |at: &Timestamp, than: SignedDuration| now.duration_since(*at) > than;
+        let there: BTreeSet<&str> = events.iter().map(|e| e.id.as_str()).collect();
+        let day = SignedDuration::from_hours(24);
+        let keep = policy.keep.saturating_add(day);
+        self.delivered.retain(|id, at| there.contains(id.as_str()) || !old(at, keep));
+        self.parked.retain(|id, _| there.contains(id.as_str()));
+        self.recent.retain(|_, at| !old(at, policy.repeat));
+        self.sends.retain(|at| !old(at, SignedDuration::from_hours(1)));
+        if let Some(message) = &mut self.message {
+            // A person may have dropped some of them.
+            message.events.retain(|id| there.contains(id.as_str()));
+            if message.events.is_empty() {
+                self.message = None;
+            }
+        }
+        // A message under way is given up as a whole: told anew, its younger events might be told twice.
+        let under_way = self.message.as_ref().map(|m| m.events.clone()).unwrap_or_default();
+        let is_old = |e: &&Event| old(&e.at, policy.keep);
+        let waiting = self.waiting(policy, events);
+        let (its, others): (Vec<&Event>, Vec<&Event>) = waiting.iter().partition(|e| under_way.contains(&e.id));
+        let its_end = !its.is_empty() && its.iter().all(is_old);
+        let expired: Vec<String> = its
+            .iter()
+            .filter(|_| its_end)
+            .chain(others.iter().filter(|e| is_old(e)))
+            .map(|e| e.id.clone())
+            .collect();
+        for id in &expired {
+            let why = self.trouble.as_ref().map_or("it waited for too long", |t| &t.why);
+            self.parked.insert(id.clone(), Parked { at: now, why: format!("not delivered in time: {why}") });
+        }
+        if its_end {
+            self.message = None;
+        }
+        expired
+    }
+
+    /// When it may be tried again, if that is ahead. A time further ahead than any pause is of a clock that went back.
+    #[must_use]
+    pub fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        self.not_before.filter(|until| now < *until && until.duration_since(now) <= super::answer::LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::tests::policy;
+    use super::super::tests::event;
+    use super::super::{Kind, policy::Policy};
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn refused() -> Outcome {
+        Outcome::Refused { why: "400: bad".to_owned() }
+    }
+
+    fn with(record: &mut TargetRecord, ids: &[&str]) {
+        let events = ids.iter().map(|id| (*id).to_owned()).collect();
+        record.begins(&Message {
+            id: "m".to_owned(),
+            events,
+            composed: at(0),
+            tries: 0,
+            unsure: false,
+            again: false,
+        });
+    }
+
+    #[test]
+    fn a_message_that_is_refused_is_halved_then_parked_and_many_are_the_targets_fault() {
+        let mut r = TargetRecord::new("t");
+        with(&mut r, &["a", "b", "c", "d"]);
+        assert!(r.message.as_ref().unwrap().unsure);
+        r.ended(&[], &refused(), at(1));
+        assert_eq!((r.most, r.message.is_none(), r.parked.len()), (Some(2), true, 0));
+        for (n, id) in ["a", "b", "c"].iter().enumerate() {
+            with(&mut r, &[id]);
+            r.ended(&[], &refused(), at(2));
+            assert_eq!(r.parked.len(), n + 1);
+        }
+        with(&mut r, &["d"]);
+        r.ended(&[], &refused(), at(3));
+        assert!(r.message.is_some() && !r.parked.contains_key("d"), "{r:?}");
+        assert!(r.trouble.as_ref().unwrap().fault && r.paused(at(4)).is_some());
+        with(&mut r, &["d"]);
+        r.ended(&[], &Outcome::Sent(String::new()), at(5));
+        assert_eq!((r.trouble.is_none(), r.refused, r.delivered.len()), (true, 0, 1));
+    }
+
+    #[test]
+    fn what_failed_is_sent_again_as_it_was() {
+        let mut r = TargetRecord::new("t");
+        with(&mut r, &["a"]);
+        let later = |unsure| Outcome::Later { after: None, why: "timeout".to_owned(), unsure };
+        r.ended(&[], &later(true), at(1));
+        let m = r.message.clone().unwrap();
+        assert_eq!((m.id.as_str(), m.tries, m.unsure), ("m", 1, true));
+        r.begins(&m);
+        r.ended(&[], &later(false), at(2));
+        assert_eq!(r.message.map(|m| (m.tries, m.unsure)), Some((2, false)));
+        assert_eq!((r.failures, r.trouble.unwrap().since), (2, at(1)));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_hold_it_for_ever() {
+        let mut r = TargetRecord::new("t");
+        r.not_before = Some(at(1_000_000));
+        assert_eq!(r.paused(at(10)), None);
+        assert_eq!(r.paused(at(999_990)), Some(at(1_000_000)));
+    }
+
+    #[test]
+    fn old_events_are_parked_and_marks_outlive_their_events() {
+        let mut r = TargetRecord::new("t");
+        let policy = Policy { keep: SignedDuration::from_hours(1), ..policy() };
+        let events = [event(Kind::TaskGivenUp, "a", 0), event(Kind::TaskGivenUp, "b", 3000)];
+        r.delivered.insert("gone".to_owned(), at(0));
+        with(&mut r, &[&events[0].id]);
+        assert_eq!(r.tidy(&policy, &events, at(4000)), [events[0].id.clone()]);
+        assert!(r.parked.contains_key(&events[0].id) && r.message.is_none());
+        assert_eq!(r.waiting(&policy, &events), [&events[1]]);
+        assert!(r.delivered.contains_key("gone"));
+        r.tidy(&policy, &events[1..], at(25 * 3600 + 1));
+        assert!(r.delivered.is_empty() && !r.parked.contains_key(&events[0].id), "{r:?}");
+    }
+}
