@@ -214,7 +214,8 @@ pub fn resolve(
     let client = client(raw.client, &home, &mut f);
     let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
     let global = guard::policy("guard", &raw.guard, &home, &mut f);
-    let closed = guard::closed(source, state_dir.as_deref(), inputs.home, &accounts);
+    let mut closed = guard::closed(source, state_dir.as_deref(), inputs.home, &accounts);
+    closed.extend(notify.secrets().map(|path| (path.to_owned(), "the secret of a notification target")));
     guard::exceptions("guard", &global, &closed, &mut f);
     for (n, project) in raw.projects.iter().enumerate() {
         let at = format!("projects.{n}.guard");

@@ -210,6 +210,7 @@ fn the_example_has_every_key_and_is_valid() {
         s::RawNotifications::KEYS,
         s::RawTarget::KEYS,
         s::RawQuiet::KEYS,
+        s::RawSecretKeys::KEYS,
     ];
     for key in keys.iter().copied().flatten() {
         assert!(

@@ -126,6 +126,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
 #[test]
 fn the_examples_of_webhooks_are_valid() {
     let text = include_str!("../../../examples/webhooks.yaml");
-    let c = read(text).unwrap();
+    let text: String = text.lines().map(|line| format!("  {line}\n")).collect();
+    let c = read(&text).unwrap();
     assert!(c.notify.targets.len() >= 6 && c.notify.targets.iter().all(|t| t.via.kind() == TargetKind::Webhook));
 }
