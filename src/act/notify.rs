@@ -199,12 +199,12 @@ pub fn sweep(env: &Env, events: &[Event]) -> Result<()> {
         })
     };
     let over: Vec<&Event> = events.iter().filter(over).collect();
-    if over.is_empty() {
-        return Ok(());
-    }
-    let mut locked = env.store.lock()?;
-    for event in over {
-        locked.remove_event(&event.id)?;
+    // After a flood that takes a while: others get the lock in between.
+    for batch in over.chunks(16) {
+        let mut locked = env.store.lock()?;
+        for event in batch {
+            locked.remove_event(&event.id)?;
+        }
     }
     Ok(())
 }
