@@ -93,7 +93,9 @@ fn it_holds_what_the_session_was_at() {
     assert_eq!(w.json(&["checkpoint", "show", "p-0"]), made);
     let list = w.ok(&["checkpoint", "list"]);
     assert!(list.starts_with("SESSION") && list.contains("working  main     app:t  main"), "{list}");
-    assert_eq!(w.json(&["checkpoint", "list", "p-0"])["checkpoints"][0], made);
+    let mut listed = w.json(&["checkpoint", "list", "p-0"])["checkpoints"][0].clone();
+    assert_eq!(listed.as_object_mut().unwrap().remove("kept_as"), Some("newest 1".into()));
+    assert_eq!(listed, made);
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: PathBuf| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(files(&w, "p-0").pop().unwrap()), mode(w.path("state/checkpoints/p-0"))), (0o600, 0o700));
@@ -151,6 +153,7 @@ fn so_many_are_kept_and_the_newest_of_each_day() {
     for time in ["2030-01-01T10:00:00Z", "2030-01-01T11:00:00Z", "2030-01-02T10:00:00Z", "2030-01-02T11:00:00Z"] {
         at(time);
     }
+    assert!(w.ok(&["checkpoint", "list"]).contains("last of 2030-01-01"));
     let days = || {
         let names =
             files(&w, "p-0").into_iter().map(|p| p.file_stem().unwrap().to_string_lossy()[..13].to_owned());

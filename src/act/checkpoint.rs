@@ -80,9 +80,13 @@ pub fn look_at(env: &Env, tmux: &Tmux, subjects: &[Subject<'_>], by: &str, in_sw
 /// # Errors
 /// If a step fails.
 pub fn keep(env: &Env, checkpoint: &Checkpoint) -> Result<CheckpointId> {
-    let kept = &env.config.checkpoint;
-    let rule = Rule { newest: kept.keep, days: kept.keep_days };
-    env.store.lock()?.write_checkpoint(checkpoint, rule, &env.zone)
+    env.store.lock()?.write_checkpoint(checkpoint, rule(env), &env.zone)
+}
+
+/// What is kept of each session.
+#[must_use]
+pub fn rule(env: &Env) -> Rule {
+    Rule { newest: env.config.checkpoint.keep, days: env.config.checkpoint.keep_days }
 }
 
 /// The checkpoint of a session that is about to be moved: its name. Whatever keeps it from being taken does not

@@ -1,9 +1,11 @@
-//! `checkpoint list`: which there are, the newest first.
+//! `checkpoint list`: which there are, the newest first, and why each is kept.
 
 use anyhow::{Result, anyhow};
 
+use crate::act::checkpoint::rule;
 use crate::env::{Env, local};
 use crate::error::{Exit, Mark};
+use crate::model::checkpoint::retention::{Verdict, retention};
 use crate::model::checkpoint::{Checkpoint, CheckpointId};
 use crate::model::name::SessionName;
 use crate::output::{BAD, FAINT, STRONG, table};
@@ -15,6 +17,14 @@ pub struct Args {
     session: Option<SessionName>,
 }
 
+/// One of them.
+struct Listed {
+    session: SessionName,
+    id: CheckpointId,
+    verdict: Verdict,
+    read: Result<Checkpoint>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -24,13 +34,13 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         Some(name) => vec![name.clone()],
         None => env.store.checkpointed()?,
     };
-    let mut found: Vec<(SessionName, CheckpointId, Result<Checkpoint>)> = Vec::new();
+    let mut found: Vec<Listed> = Vec::new();
     for session in sessions {
-        for id in env.store.checkpoints(&session)?.into_iter().rev() {
-            // One may have expired between the listing and the look.
-            if let Some(read) = env.store.checkpoint(&session, &id).transpose() {
-                found.push((session.clone(), id, read));
-            }
+        match env.store.checkpoints(&session) {
+            Ok(ids) => found.extend(of(env, &session, &ids)),
+            // What lies in the way of one session hides none of the others.
+            Err(e) if args.session.is_none() => env.out.warn(&format!("{e:#}")),
+            Err(e) => return Err(e),
         }
     }
     if let (Some(name), true) = (&args.session, found.is_empty()) {
@@ -38,11 +48,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
             .hint("`claude-failover checkpoint` takes them; without a name all are listed");
     }
     if env.out.json {
-        let entry = |(session, id, read): &(SessionName, CheckpointId, Result<Checkpoint>)| match read {
-            Ok(checkpoint) => serde_json::to_value(checkpoint).unwrap_or_default(),
-            Err(e) => serde_json::json!({ "session": session, "id": id, "error": format!("{e:#}") }),
-        };
-        let all: Vec<_> = found.iter().map(entry).collect();
+        let all: Vec<_> = found.iter().map(json).collect();
         env.out.object(&serde_json::json!({ "version": 1, "checkpoints": all }));
         return Ok(Exit::Done);
     }
@@ -50,23 +56,41 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         env.out.text("no checkpoint was taken yet\n");
         return Ok(Exit::Done);
     }
-    let head = ["SESSION", "CHECKPOINT", "TAKEN", "STATE", "ACCOUNT", "TASK", "BRANCH", "CONTEXT"];
+    let head = ["SESSION", "CHECKPOINT", "TAKEN", "STATE", "ACCOUNT", "TASK", "BRANCH", "CONTEXT", "KEPT AS"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(found.iter().map(|(session, id, read)| row(env, session, id, read)));
-    let is_broken: Vec<bool> =
-        std::iter::once(false).chain(found.iter().map(|(_, _, read)| read.is_err())).collect();
-    env.out.text(&table(&rows, &|r, c| match (r, c) {
-        (0, _) => FAINT,
-        _ if is_broken.get(r) == Some(&true) => BAD,
+    rows.extend(found.iter().map(|listed| row(env, listed)));
+    env.out.text(&table(&rows, &|r, c| match (r.checked_sub(1).and_then(|n| found.get(n)), c) {
+        (None, _) => FAINT,
+        (Some(Listed { read: Err(_), .. }), _) => BAD,
         (_, 0) => STRONG,
         _ => anstyle::Style::new(),
     }));
     Ok(Exit::Done)
 }
 
-fn row(env: &Env, session: &SessionName, id: &CheckpointId, read: &Result<Checkpoint>) -> Vec<String> {
-    let mut row = vec![session.to_string(), id.to_string()];
-    match read {
+fn of(env: &Env, session: &SessionName, ids: &[CheckpointId]) -> Vec<Listed> {
+    let listed = |(id, verdict): (CheckpointId, Verdict)| {
+        // One may have expired between the listing and the look.
+        let read = env.store.checkpoint(session, &id).transpose()?;
+        Some(Listed { session: session.clone(), id, verdict, read })
+    };
+    retention(ids, rule(env), &env.zone).into_iter().filter_map(listed).collect()
+}
+
+fn json(listed: &Listed) -> serde_json::Value {
+    let mut value = match &listed.read {
+        Ok(made) => serde_json::to_value(made).unwrap_or_default(),
+        Err(e) => {
+            serde_json::json!({ "session": listed.session, "id": listed.id, "error": format!("{e:#}") })
+        }
+    };
+    value["kept_as"] = listed.verdict.to_string().into();
+    value
+}
+
+fn row(env: &Env, listed: &Listed) -> Vec<String> {
+    let mut row = vec![listed.session.to_string(), listed.id.to_string()];
+    match &listed.read {
         Ok(made) => {
             let dash = || "-".to_owned();
             row.push(local(made.at, &env.zone));
@@ -78,6 +102,7 @@ fn row(env: &Env, session: &SessionName, id: &CheckpointId, read: &Result<Checkp
                 Some(percent) => format!("{percent} %"),
                 None => format!("{} tokens", context.tokens),
             }));
+            row.push(listed.verdict.to_string());
         }
         Err(e) => row.extend(["-".to_owned(), format!("damaged: {e:#}")]),
     }

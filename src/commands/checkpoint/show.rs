@@ -52,7 +52,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     };
     let state =
         if made.carry_on { format!("{}, in the middle of something", made.state) } else { made.state.to_string() };
-    line("state", Some(format!("{state} ({})", made.evidence)));
+    line("state", Some(if made.evidence.is_empty() { state } else { format!("{state} ({})", made.evidence) }));
     let task = made.task.as_ref();
     line("task", task.map(|t| format!("{}, attempt {}, {}", t.task, t.attempt, t.phase.as_str())));
     line("account", made.account.as_ref().map(ToString::to_string));

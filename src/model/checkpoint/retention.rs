@@ -3,6 +3,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::fmt;
 
 use super::CheckpointId;
 
@@ -24,6 +25,16 @@ pub enum Verdict {
     LastOfDay(Date),
     /// Nothing keeps it.
     Expired,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newest(n) => write!(f, "newest {n}"),
+            Self::LastOfDay(day) => write!(f, "last of {day}"),
+            Self::Expired => f.write_str("expired"),
+        }
+    }
 }
 
 /// Says of each checkpoint what becomes of it, the newest first. The newest is always kept.
@@ -63,14 +74,7 @@ mod tests {
     fn told(texts: &[&str], newest: usize, days: usize, zone: &TimeZone) -> Vec<String> {
         retention(&ids(texts), Rule { newest, days }, zone)
             .iter()
-            .map(|(id, verdict)| {
-                let why = match verdict {
-                    Verdict::Newest(n) => format!("newest {n}"),
-                    Verdict::LastOfDay(day) => format!("of {day}"),
-                    Verdict::Expired => "expired".to_owned(),
-                };
-                format!("{} {why}", id.as_str().split_at(13).0)
-            })
+            .map(|(id, verdict)| format!("{} {verdict}", id.as_str().split_at(13).0))
             .collect()
     }
 
@@ -91,10 +95,10 @@ mod tests {
             [
                 "20260105T0800 newest 1",
                 "20260105T0700 newest 2",
-                "20260102T1000 of 2026-01-02",
+                "20260102T1000 last of 2026-01-02",
                 "20260102T0930 expired",
                 "20260102T0900 expired",
-                "20260101T2300 of 2026-01-01",
+                "20260101T2300 last of 2026-01-01",
                 "20260101T1000 expired",
             ]
         );
@@ -117,9 +121,9 @@ mod tests {
             lines,
             [
                 "20261102T0530 newest 1",
-                "20261102T0430 of 2026-11-01",
+                "20261102T0430 last of 2026-11-01",
                 "20261101T1200 expired",
-                "20261101T0300 of 2026-10-31",
+                "20261101T0300 last of 2026-10-31",
             ]
         );
     }

@@ -88,14 +88,22 @@ impl Locked<'_> {
         ids.push(id.clone());
         let expired = retention(&ids, rule, zone).into_iter().filter(|(_, verdict)| *verdict == Verdict::Expired);
         for (old, _) in expired.take(REMOVED_AT_ONCE) {
-            // The page first: alone it would stay for ever.
-            let page = self.store.summary_path(session, &old);
-            if page.exists() {
-                atomic::remove(&page)?;
-            }
-            atomic::remove(&self.store.checkpoint_path(session, &old))?;
+            self.remove_checkpoint(session, &old)?;
         }
         Ok(id)
+    }
+
+    /// Removes a checkpoint and what was made from it.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn remove_checkpoint(&mut self, session: &SessionName, id: &CheckpointId) -> Result<()> {
+        // The page first: alone it would stay for ever.
+        let page = self.store.summary_path(session, id);
+        if page.exists() {
+            atomic::remove(&page)?;
+        }
+        atomic::remove(&self.store.checkpoint_path(session, id))
     }
 
     /// Writes the page for a conversation that begins anew.
