@@ -8,6 +8,7 @@ pub mod deliver;
 pub mod deploy;
 pub mod end;
 pub mod gather;
+pub mod janitor;
 pub mod launch;
 pub mod look;
 pub mod notify;

@@ -107,6 +107,7 @@ pub enum Command {
     Event(commands::event::Args),
     Explain(commands::explain::Args),
     Guard(commands::guard::Args),
+    Janitor(commands::janitor::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
     Notify(commands::notify::Args),

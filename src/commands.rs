@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod event;
 pub mod explain;
 pub mod guard;
+pub mod janitor;
 pub mod launch;
 pub mod log;
 pub mod notify;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),
         Command::Guard(args) => guard::run(&cli.global, args),
+        Command::Janitor(args) => janitor::run(&env()?, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
         Command::Notify(args) => notify::run(&env()?, args),

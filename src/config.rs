@@ -5,6 +5,7 @@
 mod accounts;
 mod check;
 mod guard;
+mod janitor;
 mod line;
 mod notify;
 mod resolved;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use crate::error::{Exit, Mark, hinted};
 use crate::model::account::{AccountKind, Thresholds};
 use crate::model::guard::policy as guard_policy;
+use crate::model::janitor::Rules;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::switch::Policy;
 pub use notify::{Notify, SecretSource, Target, Via};
@@ -69,6 +71,8 @@ pub struct Config {
     pub checkpoint: Checkpoint,
     /// Who is told what.
     pub notify: Notify,
+    /// What is archived and removed, and when.
+    pub janitor: Janitor,
     /// Whether sessions are launched with the guard, and it is put into their projects.
     pub guard_deploy: bool,
     /// What is changed of the guard's built-in rules, for every project.
@@ -291,6 +295,15 @@ pub struct Checkpoint {
     pub keep_days: usize,
     /// Lines of the screen that are kept, from below.
     pub pane_lines: usize,
+}
+
+/// What is archived and removed, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Janitor {
+    /// How often the timer runs it.
+    pub interval: SignedDuration,
+    /// Ages and caps.
+    pub rules: Rules,
 }
 
 /// What is read beside the file.

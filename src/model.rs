@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod account_record;
+pub mod archive;
 pub mod checkpoint;
 pub mod delivery;
 pub mod deploy;
@@ -14,6 +15,7 @@ pub mod forecast;
 pub mod front_matter;
 pub mod guard;
 pub mod home;
+pub mod janitor;
 pub mod journal;
 pub mod moving;
 pub mod name;

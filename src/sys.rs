@@ -1,10 +1,12 @@
 //! How the world is touched: files, locks, clocks, processes, tmux, the client. Nothing is decided here.
 
+pub mod archive;
 pub mod atomic;
 pub mod claude;
 pub mod clock;
 pub mod deployed;
 pub mod events;
+pub mod files;
 pub mod git;
 pub mod guard_policy;
 pub mod guard_world;

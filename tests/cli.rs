@@ -21,6 +21,7 @@ mod flow;
 mod guard;
 mod guard_lab;
 mod help;
+mod janitor;
 mod notify;
 mod ownership;
 mod real_client;

@@ -667,3 +667,102 @@ fn a_task_that_is_given_up_is_told_wherever_the_run_is_killed() {
     };
     sweep(&["task", "fail", "t"], 10, prepare, settle);
 }
+
+/// What the janitor finds: two finished tasks, one given up, two claims of nobody, leftovers.
+fn litter(w: &World) {
+    w.pool(0);
+    w.ok(&["status"]);
+    for (path, _, text) in LITTER {
+        w.write(path, text);
+    }
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(20 * 86_400);
+    let file = std::fs::File::options().write(true).open(w.path("app/.agent-queue/failed/v.md")).unwrap();
+    file.set_modified(old).unwrap();
+    w.write("state/tasks/app/t.json", "{\"version\":1,\"task\":{\"project\":\"app\",\"id\":\"t\"}}");
+    for path in [
+        "state/sessions/.tmp-a.json.1.0",
+        "state/kick/nobody",
+        "state/log/2020-01-01.jsonl",
+        "state/overlay/x.json",
+    ] {
+        w.write(path, "x\n");
+    }
+}
+
+/// Files, ids and texts of the tasks.
+const LITTER: [(&str, &str, &str); 5] = [
+    ("app/.agent-queue/done/t.md", "t", "the body of t\r\nwithout a newline"),
+    ("app/.agent-queue/done/u.md", "u", "---\ntitle: u\n---\nthe body of u\n"),
+    ("app/.agent-queue/failed/v.md", "v", "the body of v\n"),
+    ("app/.agent-queue/inbox/x.md.dispatched", "x", "the body of x\n"),
+    ("app/.agent-queue/inbox/y.md.dispatched", "y", "---\nmax_attempts: 1\n---\nthe body of y\n"),
+];
+
+/// Where a task is: its files in the queue, and its lines in the archives.
+fn copies(w: &World, id: &str, text: &str) -> (Vec<String>, usize) {
+    let body = text.rsplit("---\n").next().unwrap();
+    let folders = ["inbox", "done", "failed"];
+    let names = [format!("{id}.md"), format!("{id}.md.dispatched")];
+    let files = folders
+        .iter()
+        .flat_map(|folder| names.iter().map(move |name| format!("app/.agent-queue/{folder}/{name}")));
+    let files: Vec<String> = files.filter(|path| w.path(path).exists()).collect();
+    for path in &files {
+        assert!(w.read(path).ends_with(body), "{path}: {}", w.read(path));
+    }
+    let list = w.json(&["task", "list", "--archived"]);
+    let archived = list["tasks"].as_array().unwrap().iter().filter(|t| t["task"] == id).count();
+    if archived > 0 && files.is_empty() {
+        assert_eq!(w.json(&["task", "show", id, "-p", "app"])["text"], text, "{id} in the archive");
+    }
+    (files, archived)
+}
+
+#[test]
+fn janitor() {
+    let clock = crate::janitor::later(80 * 24);
+    let env = |more: &[(&str, &str)]| -> Vec<(String, String)> {
+        let all = more.iter().copied().chain([("CLAUDE_FAILOVER_NOW", clock.as_str())]);
+        all.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    };
+    let run = |w: &World, more: &[(&str, &str)]| {
+        let env = env(more);
+        let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let code = w.cf_env(&["janitor"], &env).code;
+        // Whatever moment it was: nothing is lost.
+        for (_, id, text) in LITTER {
+            let (files, archived) = copies(w, id, text);
+            assert!(
+                files.len() <= 1 && files.len() + archived >= 1,
+                "{more:?}: {id}: {files:?}, {archived} archived"
+            );
+        }
+        code
+    };
+    let settle = |w: &World, n: usize| {
+        for (_, id, text) in LITTER {
+            let (files, archived) = copies(w, id, text);
+            let place = match id {
+                "x" => "inbox/x.md",
+                "y" => "failed/y.md",
+                _ => "the archive",
+            };
+            assert_eq!(files.len() + archived, 1, "point {n}: {id}: {files:?}, {archived} archived");
+            assert!(archived == 1 || files[0].ends_with(place), "point {n}: {id}: {files:?}");
+        }
+        for (id, tries) in [("x", 1), ("y", 1)] {
+            let record: serde_json::Value =
+                serde_json::from_str(&w.read(&format!("state/tasks/app/{id}.json"))).unwrap();
+            assert_eq!(record["attempts"].as_array().unwrap().len(), tries, "point {n}: {id}: {record}");
+        }
+        assert!(!w.path("state/tasks/app/t.json").exists(), "point {n}");
+        let litter: Vec<_> = crate::common::tree(&w.path(""))
+            .into_keys()
+            .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".tmp-"))
+            .collect();
+        assert!(litter.is_empty(), "point {n}: {litter:?}");
+        let quiet = w.cf_env(&["janitor"], &[("CLAUDE_FAILOVER_NOW", &clock)]);
+        assert!(quiet.out.contains("nothing to do"), "point {n}: {quiet:?}");
+    };
+    sweep_run(&["janitor"], 40, litter, settle, run);
+}

@@ -93,7 +93,7 @@ fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec
         }
         Some(Place::Done) => "is done",
         Some(Place::Failed) => "has failed",
-        Some(Place::Nowhere) => return Err(super::task::unknown(&task)),
+        Some(Place::Nowhere) => return Err(super::task::unknown(&project, &task)),
         None => "cannot be seen",
     };
     match env.store.task(&task) {

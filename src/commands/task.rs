@@ -1,6 +1,7 @@
 //! `task`: the queue by hand, for people, scripts and the agents themselves.
 
 mod add;
+mod archived;
 mod list;
 mod settle;
 
@@ -12,7 +13,7 @@ use crate::error::{Exit, Mark, hinted};
 use crate::model::name::{TaskId, TaskRef};
 use crate::model::queue::Place;
 use crate::model::task::AttemptResult;
-use crate::sys::{paths, queue};
+use crate::sys::{archive, paths, queue};
 
 /// Add, list and settle tasks
 #[derive(Debug, clap::Args)]
@@ -135,9 +136,15 @@ pub fn resolve(env: &Env, text: &str, given: Option<&str>) -> Result<(Project, T
     Ok((project, task))
 }
 
-/// The error for a task that lies nowhere.
+/// The error for a task that does not lie in the queue.
 #[must_use]
-pub fn unknown(task: &TaskRef) -> anyhow::Error {
+pub fn unknown(project: &Project, task: &TaskRef) -> anyhow::Error {
+    if archive::end_of(&project.path, &task.id).is_some() {
+        return hinted(
+            anyhow!("archived: task `{task}`"),
+            format!("`claude-failover task show {task}` prints it; add it again to have it done again"),
+        );
+    }
     let error = anyhow!("no task `{}` in project `{}`", task.id, task.project);
     hinted(error, format!("claude-failover task list --all --project {}", task.project))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::accounts;
 use super::guard;
+use super::janitor;
 use super::line::line_of;
 use super::notify;
 use super::schema::{Raw, RawCheckpoint, RawClient, RawTmux, Time};
@@ -211,6 +212,7 @@ pub fn resolve(
     let switch = accounts::switch(&raw.switch, &home, &mut f);
     let checkpoint = checkpoint(&raw.checkpoint, &mut f);
     let notify = notify::targets(&raw.notifications, &home, text, &mut f, &mut warnings);
+    let janitor = janitor::janitor(&raw.janitor, &mut f);
     let client = client(raw.client, &home, &mut f);
     let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
     let global = guard::policy("guard", &raw.guard, &home, &mut f);
@@ -246,6 +248,7 @@ pub fn resolve(
         switch,
         checkpoint,
         notify,
+        janitor,
         guard_deploy: raw.guard.deploy.unwrap_or(true),
         guard: global,
         warnings,
@@ -283,9 +286,6 @@ fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
     let m = &raw.mcp_http;
     if m.listen.is_some() || m.bearer_token_env.is_some() || m.enable_trigger.is_some() {
         add("mcp_http", "there is no listener; use `status --json`");
-    }
-    if raw.janitor.is_some() {
-        add("janitor", "not used by this version");
     }
 }
 

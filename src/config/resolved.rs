@@ -2,7 +2,7 @@
 //! it prints can be read back.
 
 use super::schema as s;
-use super::{Config, Notify, SecretSource, Target, TmuxSocket, Via};
+use super::{Config, Janitor, Notify, SecretSource, Target, TmuxSocket, Via};
 use crate::model::guard::policy::Policy;
 use crate::model::notify::policy::Pattern;
 
@@ -152,6 +152,7 @@ pub fn raw(c: &Config) -> s::Raw {
             pane_lines: u32::try_from(c.checkpoint.pane_lines).ok(),
         },
         notifications: notifications(&c.notify),
+        janitor: janitor(&c.janitor),
         ..s::Raw::default()
     }
 }
@@ -208,6 +209,26 @@ fn target(t: &Target) -> s::RawTarget {
             s::RawTarget { command: path(&program).into_iter().chain(args).collect(), ..raw }
         }
         Via::Journal { socket } => s::RawTarget { socket: path(&socket), ..raw },
+    }
+}
+
+fn janitor(j: &Janitor) -> s::RawJanitor {
+    let (r, time) = (&j.rules, |t| Some(s::Time(t)));
+    s::RawJanitor {
+        interval: time(j.interval),
+        stale_claims_after: time(r.stale_claims_after),
+        archive_done_after: time(r.archive_done_after),
+        archive_failed_after: time(r.archive_failed_after),
+        log_keep: time(r.log_keep),
+        log_max: Some(s::Size(r.log_max)),
+        events_keep: time(r.events_keep),
+        signals_keep: time(r.signals_keep),
+        sessions_keep: time(r.sessions_keep),
+        overlays_keep: time(r.overlays_keep),
+        switches_keep: Some(r.switches_keep),
+        temp_files_after: time(r.temp_files_after),
+        kicks_after: time(r.kicks_after),
+        orphans_after: time(r.orphans_after),
     }
 }
 

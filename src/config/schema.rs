@@ -5,13 +5,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 use crate::model::account::{AccountKind, MoneyPolicy};
 use crate::model::guard::policy::Effect;
 use crate::model::notify::Severity;
 
-/// A duration as people write it: `30s`, `5m`, `1h 30m`.
+/// A duration as people write it: `30s`, `5m`, `1h 30m`, `30d`. A day has 24 hours, a week seven days.
 #[derive(Clone, Copy, Debug)]
 pub struct Time(pub SignedDuration);
 
@@ -24,7 +24,12 @@ impl<'de> Deserialize<'de> for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&format!("{:#}", self.0))
+        match self.0.as_secs() {
+            days if days > 0 && days % 86_400 == 0 && self.0.subsec_nanos() == 0 => {
+                s.serialize_str(&format!("{}d", days / 86_400))
+            }
+            _ => s.serialize_str(&format!("{:#}", self.0)),
+        }
     }
 }
 
@@ -36,7 +41,9 @@ impl Visitor<'_> for TimeVisitor {
         f.write_str("a duration such as `30s` or `1h 30m`")
     }
     fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
-        match text.parse::<SignedDuration>() {
+        let days = |span: Span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok();
+        let time = text.parse::<SignedDuration>().ok().or_else(|| text.parse::<Span>().ok().and_then(days));
+        match time.ok_or(()) {
             Ok(time) if !time.is_negative() => Ok(Time(time)),
             Ok(_) => Err(E::custom(format!("a duration cannot be negative: `{text}`"))),
             Err(_) => Err(E::custom(format!("not a duration: `{text}`; write `30s` or `1h 30m`"))),
@@ -114,7 +121,7 @@ section!(
         guard: RawGuard,
         checkpoint: RawCheckpoint,
         mcp_http: RawMcpHttp,
-        janitor: Option<serde_yaml::Mapping>,
+        janitor: RawJanitor,
         notifications: RawNotifications,
     }
 );
@@ -259,6 +266,25 @@ section!(
         keep: Option<u32>,
         keep_days: Option<u32>,
         pane_lines: Option<u32>,
+    }
+);
+section!(
+    /// `janitor`: what is archived and removed, and when.
+    RawJanitor {
+        interval: Option<Time>,
+        stale_claims_after: Option<Time>,
+        archive_done_after: Option<Time>,
+        archive_failed_after: Option<Time>,
+        log_keep: Option<Time>,
+        log_max: Option<Size>,
+        events_keep: Option<Time>,
+        signals_keep: Option<Time>,
+        sessions_keep: Option<Time>,
+        overlays_keep: Option<Time>,
+        switches_keep: Option<usize>,
+        temp_files_after: Option<Time>,
+        kicks_after: Option<Time>,
+        orphans_after: Option<Time>,
     }
 );
 section!(

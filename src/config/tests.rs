@@ -211,6 +211,7 @@ fn the_example_has_every_key_and_is_valid() {
         s::RawTarget::KEYS,
         s::RawQuiet::KEYS,
         s::RawSecretKeys::KEYS,
+        s::RawJanitor::KEYS,
     ];
     for key in keys.iter().copied().flatten() {
         assert!(
@@ -256,5 +257,35 @@ fn accounts_have_kinds_and_thresholds_of_their_own() {
     ] {
         let error = w.error(&format!("accounts: [{text}]"));
         assert!(error.contains(want), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_janitors_ages_and_caps_are_read_and_refused_by_line() {
+    let w = World::new();
+    let c = w.parse(OK).unwrap();
+    assert_eq!(c.janitor.rules, crate::model::janitor::Rules::default());
+    let text = format!("{OK}janitor:\n  archive_done_after: 2w\n  log_max: 1MiB\n  temp_files_after: 1d 6h\n");
+    let rules = w.parse(&text).unwrap().janitor.rules;
+    assert_eq!(
+        (rules.archive_done_after.as_hours(), rules.log_max, rules.temp_files_after.as_hours()),
+        (14 * 24, 1 << 20, 30)
+    );
+    let printed = w.parse(&text).unwrap().resolved_yaml().unwrap();
+    assert!(
+        printed.contains("archive_done_after: 14d") && printed.contains("archive_failed_after: 90d"),
+        "{printed}"
+    );
+    for (text, want) in [
+        ("janitor:\n  archive_after: 1d\n", "c.yaml:3: janitor: unknown field `archive_after`"),
+        ("janitor:\n  log_keep: 0s\n", "c.yaml:3: janitor.log_keep: must be longer than nothing"),
+        ("janitor:\n  temp_files_after: 9m\n", "c.yaml:3: janitor.temp_files_after: must be at least 10m"),
+        ("janitor:\n  switches_keep: 0\n", "c.yaml:3: janitor.switches_keep: must be at least 1"),
+        ("janitor:\n  events_keep: 3 moons\n", "c.yaml:3: janitor.events_keep: not a duration: `3 moons`"),
+        ("janitor:\n  events_keep: 1 month\n", "c.yaml:3: janitor.events_keep: not a duration: `1 month`"),
+        ("janitor:\n  log_max: 5\n  interval: 1\n", "c.yaml:4: janitor.interval: not a duration"),
+    ] {
+        let error = w.error(&format!("{OK}{text}"));
+        assert!(error.starts_with(want), "{text:?}: {error}");
     }
 }

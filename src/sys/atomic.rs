@@ -24,6 +24,15 @@ pub use link::{close_dir, exchange, is_place_holder, move_and_link, point_link, 
 /// How temp files begin; listings skip names with a leading dot.
 pub const TEMP_PREFIX: &str = ".tmp-";
 
+/// Whether a name is one that we give to temp files: `.tmp-NAME.PID`, or with a serial number behind it. Somebody
+/// else's may begin alike.
+#[must_use]
+pub fn is_temp(name: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let parts = name.strip_prefix(TEMP_PREFIX).and_then(|rest| rest.rsplit_once('.'));
+    parts.is_some_and(|(name, last)| !name.is_empty() && is_number(last))
+}
+
 /// Counts a durable step, or a moment before or after an outside effect; ends the process when it
 /// is the one asked for. Does nothing in a build without crash points.
 #[inline]
@@ -75,8 +84,8 @@ fn sync_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("could not sync directory `{}`", dir.display()))
 }
 
-/// Writes a temp file beside `path`, complete and on disk.
-fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
+/// Makes an empty temp file beside `path`.
+fn open_temp(path: &Path, mode: u32) -> Result<(PathBuf, File)> {
     let dir = parent(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
@@ -84,18 +93,25 @@ fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
     step("create temp file");
     let open = || {
         OpenOptions::new()
+            .read(true)
             .write(true)
             .create_new(true) // a planted link or a stale temp file is refused, never followed
             .mode(mode)
             .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
             .open(&temp)
     };
-    let mut file = match open() {
+    let file = match open() {
         // The same pid in an earlier boot left it: nobody else can own this name.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(&temp).and_then(|()| open()),
         other => other,
     }
     .with_context(|| format!("could not create `{}`", temp.display()))?;
+    Ok((temp, file))
+}
+
+/// Writes a temp file beside `path`, complete and on disk.
+fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
+    let (temp, mut file) = open_temp(path, mode)?;
     let written = (|| {
         step("write temp file");
         file.write_all(bytes)?;
@@ -111,6 +127,26 @@ fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
         return Err(e).with_context(|| format!("could not write `{}`", path.display()));
     }
     Ok(temp)
+}
+
+/// Replaces the content of a file, or creates it, with what the closure writes: for what is too large to be held.
+///
+/// # Errors
+/// If the closure or any step fails; the old content is then still there.
+pub fn compose(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let (temp, mut file) = open_temp(path, mode)?;
+    step("write temp file");
+    let written = write(&mut file).and_then(|()| {
+        step("fsync temp file");
+        file.sync_all()?;
+        step("rename over");
+        Ok(fs::rename(&temp, path)?)
+    });
+    if let Err(e) = written {
+        let _ = fs::remove_file(&temp);
+        return Err(e).with_context(|| format!("could not write `{}`", path.display()));
+    }
+    sync_dir(parent(path)?)
 }
 
 /// Replaces the content of a file, or creates it, with mode 0600.
@@ -238,6 +274,28 @@ pub fn remove(path: &Path) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e).with_context(|| format!("could not remove `{}`", path.display())),
     }
+}
+
+/// Removes a file, whether it was there; [`settle`] makes it last. For many files of one directory whose return
+/// after a power cut would harm nothing.
+///
+/// # Errors
+/// If it exists and cannot be removed.
+pub fn unlink(path: &Path) -> Result<bool> {
+    step("unlink");
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e).with_context(|| format!("could not remove `{}`", path.display())),
+    }
+}
+
+/// Makes what [`unlink`] removed from a directory stay away.
+///
+/// # Errors
+/// If it cannot be synced.
+pub fn settle(dir: &Path) -> Result<()> {
+    sync_dir(dir)
 }
 
 /// Removes a directory that is empty; one that holds something, or is not there, stays as it is.

@@ -36,8 +36,10 @@ const EVENTS: [&str; 11] = [
 ];
 
 /// The variables by which a client tells whose it is, to the agent's own calls and to us.
-const SESSION_VAR: &str = "CLAUDE_FAILOVER_SESSION";
-const STATE_VAR: &str = "CLAUDE_FAILOVER_STATE_DIR";
+/// The variable that names a session to its client.
+pub const SESSION_VAR: &str = "CLAUDE_FAILOVER_SESSION";
+/// The variable that names our state directory to it.
+pub const STATE_VAR: &str = "CLAUDE_FAILOVER_STATE_DIR";
 
 /// What a client is started with.
 #[derive(Clone, Debug)]

@@ -8,10 +8,8 @@ use std::path::Path;
 use super::atomic;
 use super::store::{Locked, Store};
 use crate::model::event::{Digest, Event};
+use crate::model::janitor::EVENTS_ROTATE_AT;
 use crate::model::name::SessionName;
-
-/// The size at which an event file is put aside, in bytes: a few months of a busy session.
-const ROTATE_AT: u64 = 16 << 20;
 
 /// The most that one look reads; the rest comes with the next one.
 const MAX_READ: u64 = 8 << 20;
@@ -41,7 +39,7 @@ pub fn fold(store: &Store, name: &SessionName, digest: &mut Digest) -> Result<()
 /// If it cannot be renamed.
 pub fn rotate(locked: &mut Locked<'_>, name: &SessionName, digest: &mut Digest) -> Result<()> {
     let path = locked.store().events_path(name);
-    if path.metadata().map_or(0, |meta| meta.len()) < ROTATE_AT {
+    if path.metadata().map_or(0, |meta| meta.len()) < EVENTS_ROTATE_AT {
         return Ok(());
     }
     fold(locked.store(), name, digest)?;

@@ -10,10 +10,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::atomic;
 use super::store::Locked;
+use super::{archive, atomic};
 use crate::config::{Config, Project};
-use crate::model::front_matter::{self, Fault};
+use crate::model::front_matter::{self, Fault, OutcomeResult};
 use crate::model::name::{ProjectName, TaskId, TaskRef, shown};
 use crate::model::queue::{Place, Places, ProjectQueue, Waiting};
 
@@ -324,6 +324,16 @@ pub fn places(tasks: impl IntoIterator<Item = TaskRef>, projects: &[Project]) ->
             let project = projects.iter().find(|p| p.name == task.project);
             // What cannot be seen is not done; it waits as if it were at work.
             let place = project.map_or(Place::Nowhere, |p| place(&p.path, &task.id).unwrap_or(Place::Claimed));
+            // What the janitor has put away has ended all the same.
+            let archived = || archive::end_of(&project?.path, &task.id);
+            let place = match place {
+                Place::Nowhere => match archived() {
+                    Some(OutcomeResult::Done) => Place::Done,
+                    Some(OutcomeResult::Failed) => Place::Failed,
+                    None => Place::Nowhere,
+                },
+                other => other,
+            };
             (task, place)
         })
         .collect()

@@ -130,7 +130,8 @@ impl Store {
         for dir in DIRS {
             atomic::ensure_dir(&self.root.join(dir))?;
         }
-        for name in ["dispatch", "watch", "quota-check", "switch", "checkpoint", "notify", "state"] {
+        let runs = ["dispatch", "watch", "quota-check", "switch", "checkpoint", "janitor", "notify"];
+        for name in runs.into_iter().chain(["state"]) {
             // Made now: at the moment of need there may be no inode left.
             match lock::attempt(&self.lock_path(name), "") {
                 Ok(_) | Err(lock::LockError::Busy { .. }) => {}
@@ -466,6 +467,14 @@ impl Locked<'_> {
             atomic::ensure_dir(dir)?;
         }
         state_file::write(&path, record, record.version, TASK_VERSION)
+    }
+
+    /// Forgets a task whose file is archived. Not synced: what comes back after a power cut goes again.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn forget_task(&mut self, task: &TaskRef) -> Result<()> {
+        atomic::unlink(&self.store.task_path(task)).map(|_| ())
     }
 
     /// Writes the settings overlay of a session.

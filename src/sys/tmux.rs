@@ -5,6 +5,7 @@
 //! `paste-buffer` into a dead pane kills the whole server, so nothing is ever pasted.
 
 mod listing;
+mod remains;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
-use super::{Which, project, unknown};
+use super::{Which, archived, project, unknown};
 use crate::config::Project;
 use crate::env::{Env, local};
 use crate::error::Exit;
@@ -23,14 +23,17 @@ pub struct List {
     /// Finished tasks as well
     #[arg(short, long)]
     all: bool,
+    /// The tasks that `janitor` has archived, newest month first
+    #[arg(long, conflicts_with = "all")]
+    archived: bool,
 }
 
 /// One line of the list.
-struct Row {
-    task: TaskRef,
-    state: &'static str,
-    header: Result<Header, front_matter::Fault>,
-    what: String,
+pub struct Row {
+    pub task: TaskRef,
+    pub state: &'static str,
+    pub header: Result<Header, front_matter::Fault>,
+    pub what: String,
 }
 
 /// Lists tasks.
@@ -42,10 +45,16 @@ pub fn list(env: &Env, args: &List) -> Result<Exit> {
         Some(name) => vec![project(env, Some(name))?],
         None => queue::projects(&env.config),
     };
-    let sessions = env.store.sessions()?;
     let mut rows = Vec::new();
-    for project in &projects {
-        rows_of(env, project, &sessions.records, args.all, &mut rows);
+    if args.archived {
+        for project in &projects {
+            archived::rows(env, project, &mut rows)?;
+        }
+    } else {
+        let sessions = env.store.sessions()?;
+        for project in &projects {
+            rows_of(env, project, &sessions.records, args.all, &mut rows);
+        }
     }
     if env.out.json {
         let tasks: Vec<_> = rows
@@ -131,7 +140,10 @@ fn rows_of(env: &Env, project: &Project, sessions: &[SessionRecord], all: bool, 
 /// # Errors
 /// If it is unknown or cannot be read.
 pub fn show(env: &Env, which: &Which) -> Result<Exit> {
-    let (project, task) = which.resolve(env)?;
+    let (project, task) = match which.resolve(env) {
+        Ok(found) => found,
+        Err(e) => return archived::show_any(env, &which.task, e),
+    };
     let paths = Paths::of(&project.path);
     let place = queue::place(&project.path, &task.id);
     let (path, state) = match place {
@@ -139,7 +151,8 @@ pub fn show(env: &Env, which: &Which) -> Result<Exit> {
         Some(Place::Claimed) => (paths.claimed(&task.id), "claimed"),
         Some(Place::Done) => (paths.done(&task.id), "done"),
         Some(Place::Failed) => (paths.failed(&task.id), "failed"),
-        _ => return Err(unknown(&task)),
+        Some(Place::Nowhere) => return archived::show(env, &project, &task),
+        None => return Err(unknown(&project, &task)),
     };
     let text = queue::read_task(&path, env.config.dispatch.max_task_bytes)
         .map_err(|fault| anyhow!("{fault}: `{}`", path.display()))?

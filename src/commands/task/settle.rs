@@ -81,7 +81,7 @@ pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, a
                 queue::finish(&mut locked, &project.path, &task.id, end, Some(&outcome), max)?;
                 word
             }
-            _ => return Err(unknown(&task)),
+            _ => return Err(unknown(&project, &task)),
         }
     };
     said(env, &task, went);
@@ -169,7 +169,7 @@ pub fn retry(env: &Env, change: &Change) -> Result<Exit> {
             }
             queue::requeue(&mut locked, &project.path, &task.id, env.config.dispatch.max_task_bytes)?;
         }
-        _ => return Err(unknown(&task)),
+        _ => return Err(unknown(&project, &task)),
     }
     drop(locked);
     env.store.kick("task");

@@ -42,9 +42,6 @@ struct MemoryFile {
 /// How much of the end of a history is read: half a day of a busy account.
 const TAIL: u64 = 64 << 10;
 
-/// So many past switches are kept.
-const HISTORY: usize = 500;
-
 /// A history longer than this is cut to its newer half.
 const RING: u64 = 1 << 20;
 
@@ -200,7 +197,7 @@ impl Locked<'_> {
         state_file::write(&self.store.switch_path("current"), journal, journal.version, JOURNAL_VERSION)
     }
 
-    /// Puts the journal of a switch that is over to the others, in one rename.
+    /// Puts the journal of a switch that is over to the others, in one rename; `janitor` removes the oldest.
     ///
     /// # Errors
     /// If a step fails.
@@ -208,12 +205,7 @@ impl Locked<'_> {
         self.write_journal(journal)?;
         let to = self.store.switch_path(&format!("history/{}", journal.id));
         atomic::replace(&self.store.switch_path("current"), &to)
-            .with_context(|| format!("could not file the journal of switch `{}`", journal.id))?;
-        let past = self.store.past_switches()?;
-        for id in &past[..past.len().saturating_sub(HISTORY)] {
-            atomic::remove(&self.store.switch_path(&format!("history/{id}")))?;
-        }
-        Ok(())
+            .with_context(|| format!("could not file the journal of switch `{}`", journal.id))
     }
 }
 

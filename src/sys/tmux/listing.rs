@@ -103,7 +103,8 @@ pub fn parse_snapshot(text: &str) -> Snapshot {
     snapshot
 }
 
-fn seconds(text: &str) -> Option<Timestamp> {
+/// A time as tmux writes it.
+pub fn seconds(text: &str) -> Option<Timestamp> {
     Timestamp::from_second(text.parse().ok()?).ok()
 }
 

@@ -1,0 +1,230 @@
+//! What there is, one thing at a time, and whose it is.
+
+use jiff::civil::Date;
+
+use crate::config::Project;
+use crate::env::Env;
+use crate::model::front_matter::OutcomeResult;
+use crate::model::janitor::{Events, Found, Known, Remains, Seen, Standing, Whereabouts, age};
+use crate::model::name::{SessionName, TaskId, TaskRef};
+use crate::model::queue::Place;
+use crate::model::session::SessionRecord;
+use crate::sys::files::{self, Entry};
+use crate::sys::store::Sessions;
+use crate::sys::tmux::{Tmux, TmuxError};
+use crate::sys::{archive, atomic, queue};
+
+/// What holds for everything that is found.
+#[derive(Debug)]
+pub struct Scene {
+    /// All projects.
+    pub projects: Vec<Project>,
+    /// All sessions.
+    pub sessions: Sessions,
+    /// The tmux sessions of ours, or why they cannot be seen.
+    pub remains: Result<Vec<Remains>, TmuxError>,
+    /// Whose is what.
+    pub known: Known,
+}
+
+impl Scene {
+    /// Looks.
+    ///
+    /// # Errors
+    /// If the sessions cannot be listed.
+    pub fn of(env: &Env, tmux: &Tmux) -> anyhow::Result<Self> {
+        let remains = tmux.remains(env.store.root());
+        // Behind the look at tmux: a session that is launched in between has its record already.
+        let sessions = env.store.sessions()?;
+        let known = known(env, &sessions, &remains);
+        Ok(Self { projects: queue::projects(&env.config), sessions, remains, known })
+    }
+}
+
+fn known(env: &Env, sessions: &Sessions, remains: &Result<Vec<Remains>, TmuxError>) -> Known {
+    let mut known = Known::default();
+    for record in &sessions.records {
+        let standing = if record.is_live() { Standing::Live } else { Standing::AtRest };
+        known.sessions.insert(record.name.to_string(), standing);
+        known.leased.extend(record.lease.iter().map(|lease| lease.task.clone()));
+    }
+    for broken in &sessions.broken {
+        known.sessions.insert(broken.name.clone(), Standing::Broken);
+        known.unclear = Some(format!("the record of session `{}` is damaged", broken.name));
+    }
+    match remains {
+        Err(e) => known.unclear = Some(e.to_string()),
+        Ok(all) => {
+            let stray = all.iter().find(|r| r.alive && !known.sessions.contains_key(r.session.as_str()));
+            if let Some(stray) = stray {
+                known.unclear = Some(format!("a client of ours in `{}` has no record", stray.session));
+            }
+        }
+    }
+    known.dedicated = env.config.dedicated.iter().map(|d| d.name.to_string()).collect();
+    known.configured = env.config.pool.names().iter().map(ToString::to_string).collect();
+    known.configured.extend(known.dedicated.iter().cloned());
+    known.accounts = env.config.accounts.iter().map(|a| a.name.to_string()).collect();
+    known
+}
+
+/// Everything that the plan is made of. Nothing of it is held: a directory is listed while it is decided.
+pub fn found<'a>(env: &'a Env, scene: &'a Scene) -> impl Iterator<Item = Found> + 'a {
+    let remains = scene.remains.iter().flatten().cloned().map(Found::Remains);
+    let unseen = scene.remains.as_ref().err().map(|e| unknown("tmux", &format!("not seen: {e}")));
+    // Checkpoints: once there is a retention of their own, what it lets go of is found here as well.
+    scene
+        .projects
+        .iter()
+        .flat_map(|project| of_queue(env, scene, project))
+        .chain(scene.projects.iter().flat_map(|project| records(env, project)))
+        .chain(of_state(env))
+        .chain(remains)
+        .chain(unseen)
+}
+
+fn unknown(what: &str, why: &str) -> Found {
+    Found::Unknown { what: what.to_owned(), why: why.to_owned() }
+}
+
+/// A file that is neither a temp file of ours nor what it should be by its name.
+fn temp_or(name: &str, seen: Seen, other: impl FnOnce(Seen) -> Option<Found>) -> Option<Found> {
+    if atomic::is_temp(name) {
+        return Some(Found::Temp { seen });
+    }
+    // Hidden ones are somebody's own business.
+    if name.starts_with('.') { None } else { other(seen) }
+}
+
+fn of_queue<'a>(env: &'a Env, scene: &'a Scene, project: &'a Project) -> Box<dyn Iterator<Item = Found> + 'a> {
+    let root = project.path.join(queue::FOLDER);
+    if !root.is_dir() {
+        return Box::new(std::iter::empty());
+    }
+    let folders = ["", "inbox", "done", "failed", "archive"].map(|name| (name, root.join(name)));
+    Box::new(folders.into_iter().flat_map(move |(name, dir)| -> Box<dyn Iterator<Item = Found> + 'a> {
+        if !dir.exists() {
+            return Box::new(std::iter::empty());
+        }
+        if !files::is_inside(&dir, &project.path) || dir.is_symlink() {
+            let why = "outside of its project, or a symbolic link";
+            return Box::new(std::iter::once(unknown(&dir.display().to_string(), why)));
+        }
+        let entries = files::list(&dir);
+        match name {
+            "inbox" => Box::new(entries.filter_map(move |e| inbox(env, scene, project, e))),
+            "done" => Box::new(entries.filter_map(move |e| ended(project, OutcomeResult::Done, e))),
+            "failed" => Box::new(entries.filter_map(move |e| ended(project, OutcomeResult::Failed, e))),
+            _ => Box::new(entries.filter_map(move |e| match e {
+                Entry::File(name, seen) => temp_or(&name, seen, |_| None),
+                Entry::Other(..) => None,
+            })),
+        }
+    }))
+}
+
+fn inbox(env: &Env, scene: &Scene, project: &Project, entry: Entry) -> Option<Found> {
+    // Inboxes belong to people: of what is not claimed nothing is ours, but for temp files.
+    let Entry::File(name, seen) = entry else { return None };
+    temp_or(&name, seen, |seen| {
+        let stem = name.strip_suffix(".md.dispatched")?;
+        let Ok(id) = TaskId::new(stem) else {
+            return Some(unknown(&seen.path.display().to_string(), "claimed by somebody else: no name of ours"));
+        };
+        let task = TaskRef { project: project.name.clone(), id };
+        let twin = queue::Paths::of(&project.path).waiting(&task.id).symlink_metadata().is_ok();
+        let busy = busy(env, scene, &task);
+        Some(Found::Claimed { task, project: project.path.clone(), seen, twin, busy })
+    })
+}
+
+/// A session that once had a task and that does something now, of which no task is known.
+fn busy(env: &Env, scene: &Scene, task: &TaskRef) -> Option<SessionName> {
+    let record = env.store.task(task).ok().flatten()?;
+    let had = |session: &SessionRecord| record.attempts.iter().any(|a| a.session == session.name);
+    scene.sessions.records.iter().find(|s| s.is_occupied() && had(s)).map(|s| s.name.clone())
+}
+
+fn ended(project: &Project, state: OutcomeResult, entry: Entry) -> Option<Found> {
+    match entry {
+        Entry::Other(what, why) => Some(unknown(&what, &why)),
+        Entry::File(name, seen) => {
+            temp_or(&name, seen, |seen| match name.strip_suffix(".md").and_then(|stem| TaskId::new(stem).ok()) {
+                Some(id) => Some(Found::Ended { project: project.name.clone(), state, id, seen }),
+                None => Some(unknown(&seen.path.display().to_string(), "among finished tasks, and none")),
+            })
+        }
+    }
+}
+
+/// Records of tasks. Where the task lies is looked at only for those that are old.
+fn records<'a>(env: &'a Env, project: &'a Project) -> impl Iterator<Item = Found> + 'a {
+    let rules = &env.config.janitor.rules;
+    let keep = rules.archive_done_after.min(rules.archive_failed_after);
+    let dir = env.store.root().join("tasks").join(project.name.as_str());
+    let mut archived: Option<archive::Ids> = None;
+    files::list(&dir).filter_map(move |entry| {
+        let Entry::File(name, seen) = entry else { return None };
+        let id = TaskId::new(name.strip_suffix(".json")?).ok()?;
+        if age(env.now, seen.written) <= keep {
+            return None;
+        }
+        let whereabouts = match queue::place(&project.path, &id) {
+            Some(Place::Nowhere) => {
+                let archived = archived.get_or_insert_with(|| archive::Ids::of(&project.path));
+                if archived.has(&id) { Whereabouts::Archive } else { Whereabouts::Nowhere }
+            }
+            _ => Whereabouts::Queue,
+        };
+        Some(Found::Record { task: TaskRef { project: project.name.clone(), id }, seen, whereabouts })
+    })
+}
+
+/// A file of a directory that holds one file a thing.
+type Read = fn(&str, Seen) -> Option<Found>;
+
+fn of_state(env: &Env) -> impl Iterator<Item = Found> + '_ {
+    let folders: [(&str, Read); 7] = [
+        ("log", |name, seen| {
+            let day = name.strip_suffix(".jsonl")?.parse::<Date>().ok()?;
+            Some(Found::Log { day, seen })
+        }),
+        ("events", events),
+        ("overlay", |name, seen| {
+            let session = SessionName::new(name.strip_suffix(".json")?).ok()?;
+            Some(Found::Overlay { session, seen })
+        }),
+        ("sessions", |name, seen| {
+            let name = SessionName::new(name.strip_suffix(".json")?).ok()?;
+            Some(Found::Session { name, seen })
+        }),
+        ("signals", |name, seen| Some(Found::Signals { account: name.strip_suffix(".jsonl")?.to_owned(), seen })),
+        ("switch/history", |name, seen| Some(Found::Switch { id: name.strip_suffix(".json")?.to_owned(), seen })),
+        ("kick", |name, seen| Some(Found::Kick { name: name.to_owned(), seen })),
+    ];
+    let root = env.store.root();
+    let things = folders.into_iter().flat_map(move |(folder, read)| {
+        files::list(&root.join(folder)).filter_map(move |entry| match entry {
+            Entry::Other(what, why) => Some(unknown(&what, &why)),
+            // Temp files are looked for in all of them at once.
+            Entry::File(name, _) if name.starts_with('.') => None,
+            Entry::File(name, seen) => {
+                let path = seen.path.display().to_string();
+                Some(read(&name, seen).unwrap_or_else(|| unknown(&path, "no file of ours by its name")))
+            }
+        })
+    });
+    // What was moved aside by hand is never touched.
+    let kept = [root.join("quarantine"), root.join("lock")];
+    let temp = files::below(root, atomic::is_temp)
+        .filter(move |seen| !kept.iter().any(|dir| seen.path.starts_with(dir)))
+        .map(|seen| Found::Temp { seen });
+    things.chain(temp)
+}
+
+fn events(name: &str, seen: Seen) -> Option<Found> {
+    let kinds =
+        [(".statusline.json", Events::StatusLine), (".jsonl.old", Events::Rotated), (".jsonl", Events::Current)];
+    let (stem, kind) = kinds.into_iter().find_map(|(suffix, kind)| Some((name.strip_suffix(suffix)?, kind)))?;
+    Some(Found::Events { session: SessionName::new(stem).ok()?, kind, seen })
+}

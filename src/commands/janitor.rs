@@ -1,0 +1,194 @@
+//! `janitor`: archives, puts back, prunes. One plan, printed by a dry run and carried out by a real one.
+
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::act::janitor::{self as hands, Did, Scene};
+use crate::env::Env;
+use crate::error::Exit;
+use crate::model::archive::{Shelf, folder};
+use crate::model::janitor::{Batch, Left, Plan, Rule, Step, plan};
+use crate::model::observe::words;
+use crate::model::report::{Item, Report};
+use crate::sys::lock::LockError;
+use crate::sys::store::LogEntry;
+
+/// Archive what is finished, put back what nobody has, remove what has had its time
+///
+/// Claimed tasks that no session has go back to their inbox; tasks in `done/` and `failed/` go to monthly archives by
+/// age (`task list --archived`, `task show`); logs, events, temp files and other leftovers are removed. What is live,
+/// has changed since the plan, or is unknown is left alone and said. Lock files are never removed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print what would be done, each thing with its reason and age, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the state cannot be read.
+pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    let mut report = Report { command: "janitor".into(), dry_run: args.dry_run, ..Report::default() };
+    if args.dry_run {
+        round(env, true, &mut report)?;
+    } else {
+        match env.store.run_lock("janitor") {
+            Ok(_held) => round(env, false, &mut report)?,
+            Err(busy @ LockError::Busy { .. }) => report.skipped = Some(busy.to_string()),
+            Err(LockError::Failed(e)) => return Err(e),
+        }
+    }
+    env.out.report(&report);
+    Ok(report.exit())
+}
+
+fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<()> {
+    let tmux = env.tmux();
+    let scene = Scene::of(env, &tmux)?;
+    let plan = plan(env.now, hands::found(env, &scene), &scene.known, &env.config.janitor.rules);
+    leave(report, &plan.left);
+    if dry_run {
+        report.actions.extend(plan.steps.iter().map(|s| would(env, s)));
+        report.actions.extend(plan.archive.iter().map(|(shelf, batch)| would_archive(shelf, batch)));
+    } else {
+        let mut told = Told::default();
+        for step in &plan.steps {
+            match hands::carry_out(env, &tmux, step) {
+                Ok(Did::Done(word)) => told.done(env, step, word),
+                Ok(Did::LeftAlone(why)) => {
+                    report.waiting.push(Item::new(subject(env, step), "left alone", why));
+                }
+                Err(e) => report.actions.push(Item::error(subject(env, step), step.rule.verb(), &e)),
+            }
+        }
+        report.actions.extend(told.items(env));
+        if plan.steps.iter().any(|step| step.rule == Rule::StaleClaims) {
+            env.store.kick("task");
+        }
+        archive(env, &scene, &plan, report);
+    }
+    report.summary = summary(&plan, dry_run);
+    Ok(())
+}
+
+fn leave(report: &mut Report, left: &BTreeMap<String, Left>) {
+    for (why, left) in left {
+        let names = left.first.join(", ");
+        let subject = match left.count - left.first.len() {
+            0 => names,
+            more => format!("{names} and {more} more"),
+        };
+        report.waiting.push(Item::new(subject, "left alone", why.clone()));
+    }
+}
+
+fn subject(env: &Env, step: &Step) -> String {
+    let short = crate::env::short(Path::new(&step.subject), env.store.root());
+    format!("{} {}", step.rule.thing(), short.trim_start_matches("~/"))
+}
+
+fn would(env: &Env, step: &Step) -> Item {
+    let reason = format!("{} ({}{})", step.why, words(step.age), size(step.bytes));
+    Item::new(subject(env, step), &format!("would be {}", step.rule.verb()), reason)
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0 => String::new(),
+        1..1024 => format!(", {bytes} bytes"),
+        1024..1_048_576 => format!(", {} KiB", bytes >> 10),
+        _ => format!(", {} MiB", bytes >> 20),
+    }
+}
+
+fn tasks(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+fn shelf_name(shelf: &Shelf) -> String {
+    format!("{}:{} {}", shelf.project, folder(shelf.state), shelf.month)
+}
+
+fn would_archive(shelf: &Shelf, batch: &Batch) -> Item {
+    let (count, age, file) = (tasks(batch.marks.len()), words(batch.oldest), shelf.file(1));
+    let reason = format!("{count}, the oldest {age} old{}, into `archive/{file}`", size(batch.bytes));
+    Item::new(shelf_name(shelf), "would be archived", reason)
+}
+
+/// Archives project by project: one whose disk is full does not hold up the others.
+fn archive(env: &Env, scene: &Scene, plan: &Plan, report: &mut Report) {
+    for project in &scene.projects {
+        let mut done = hands::Archived::default();
+        let result = hands::archive(env, project, plan, &mut done);
+        for (shelf, count) in done.moved.iter().filter(|(_, count)| **count > 0) {
+            let age = plan.archive.get(shelf).map(|b| words(b.oldest)).unwrap_or_default();
+            let reason = format!("{}, the oldest {age} old", tasks(*count));
+            env.note(&LogEntry {
+                command: "janitor",
+                what: "archived tasks",
+                why: &format!("{}: {reason}", shelf_name(shelf)),
+                project: Some(project.name.as_str()),
+                ..LogEntry::default()
+            });
+            report.actions.push(Item::new(shelf_name(shelf), "archived", reason));
+        }
+        leave(report, &done.left);
+        for name in done.damaged {
+            let reason = "it cannot be read to its end; what is new goes to another file".to_owned();
+            report.waiting.push(Item::new(format!("{}: {name}", project.name), "left alone", reason));
+        }
+        if let Err(e) = result {
+            report.actions.push(Item::error(&project.name, "archived", &e));
+        }
+    }
+}
+
+/// What was done, told one by one where there is little of a kind.
+#[derive(Default)]
+struct Told(BTreeMap<(Rule, &'static str), Vec<Item>>);
+
+/// So many things of one kind are told one by one.
+const ONE_BY_ONE: usize = 20;
+
+impl Told {
+    fn done(&mut self, env: &Env, step: &Step, word: Option<&'static str>) {
+        let verb = word.unwrap_or(step.rule.verb());
+        let reason = format!("{} ({})", step.why, words(step.age));
+        if step.rule == Rule::StaleClaims {
+            let (what, task) = (format!("{verb} a {}", step.rule.thing()), Some(step.subject.clone()));
+            env.note(&LogEntry { command: "janitor", what: &what, why: &reason, task, ..LogEntry::default() });
+        }
+        self.0.entry((step.rule, verb)).or_default().push(Item::new(subject(env, step), verb, reason));
+    }
+
+    fn items(self, env: &Env) -> Vec<Item> {
+        let mut all = Vec::new();
+        for ((rule, verb), items) in self.0 {
+            let items = match items.len() {
+                0..=ONE_BY_ONE => items,
+                n => vec![Item::new(format!("{n} {}s", rule.thing()), verb, items[0].reason.clone())],
+            };
+            // Claims stand in the log already, each under the name of its task.
+            for item in items.iter().filter(|_| rule != Rule::StaleClaims) {
+                let what = format!("{verb} {}", item.subject);
+                let why = item.reason.as_str();
+                env.note(&LogEntry { command: "janitor", what: &what, why, ..LogEntry::default() });
+            }
+            all.extend(items);
+        }
+        all
+    }
+}
+
+fn summary(plan: &Plan, dry_run: bool) -> String {
+    let archived: usize = plan.archive.values().map(|b| b.marks.len()).sum();
+    let things = plan.steps.len();
+    match (archived, things) {
+        (0, 0) => "nothing to do".to_owned(),
+        _ if dry_run => format!("{} to archive, {things} other things to do", tasks(archived)),
+        _ => format!("{} to archive, {things} other things", tasks(archived)),
+    }
+}
