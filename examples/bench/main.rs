@@ -9,6 +9,7 @@
 
 mod checkpoint;
 mod hooks;
+mod janitor;
 mod switch;
 mod world;
 
@@ -64,7 +65,7 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench hooks`, `bench switch`, `bench checkpoint`: only what these cost.
+    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`: only what these cost.
     match std::env::args().nth(1).as_deref() {
         Some("hooks") => return hooks::hooks(),
         Some("switch") => {
@@ -72,6 +73,7 @@ fn main() {
             return switch::moves();
         }
         Some("checkpoint") => return checkpoint::transcripts(),
+        Some("janitor") => return janitor::tidies(),
         _ => {}
     }
     hooks::hooks();
@@ -132,4 +134,5 @@ fn main() {
     switch::ticks();
     switch::moves();
     checkpoint::transcripts();
+    janitor::tidies();
 }

@@ -53,6 +53,8 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<()> {
     if dry_run {
         report.actions.extend(plan.steps.iter().map(|s| would(env, s)));
         report.actions.extend(plan.archive.iter().map(|(shelf, batch)| would_archive(shelf, batch)));
+        let archived = plan.archive.values().map(|b| b.marks.len()).sum();
+        report.summary = summary(archived, plan.steps.len(), true);
     } else {
         let mut told = Told::default();
         for step in &plan.steps {
@@ -64,13 +66,14 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<()> {
                 Err(e) => report.actions.push(Item::error(subject(env, step), step.rule.verb(), &e)),
             }
         }
+        let things = told.0.values().map(Vec::len).sum();
         report.actions.extend(told.items(env));
         if plan.steps.iter().any(|step| step.rule == Rule::StaleClaims) {
             env.store.kick("task");
         }
-        archive(env, &scene, &plan, report);
+        let archived = archive(env, &scene, &plan, report);
+        report.summary = summary(archived, things, false);
     }
-    report.summary = summary(&plan, dry_run);
     Ok(())
 }
 
@@ -118,8 +121,9 @@ fn would_archive(shelf: &Shelf, batch: &Batch) -> Item {
     Item::new(shelf_name(shelf), "would be archived", reason)
 }
 
-/// Archives project by project: one whose disk is full does not hold up the others.
-fn archive(env: &Env, scene: &Scene, plan: &Plan, report: &mut Report) {
+/// Archives project by project: one whose disk is full does not hold up the others. How many tasks.
+fn archive(env: &Env, scene: &Scene, plan: &Plan, report: &mut Report) -> usize {
+    let mut all = 0;
     for project in &scene.projects {
         let mut done = hands::Archived::default();
         let result = hands::archive(env, project, plan, &mut done);
@@ -134,6 +138,7 @@ fn archive(env: &Env, scene: &Scene, plan: &Plan, report: &mut Report) {
                 ..LogEntry::default()
             });
             report.actions.push(Item::new(shelf_name(shelf), "archived", reason));
+            all += count;
         }
         leave(report, &done.left);
         for name in done.damaged {
@@ -144,6 +149,7 @@ fn archive(env: &Env, scene: &Scene, plan: &Plan, report: &mut Report) {
             report.actions.push(Item::error(&project.name, "archived", &e));
         }
     }
+    all
 }
 
 /// What was done, told one by one where there is little of a kind.
@@ -183,12 +189,14 @@ impl Told {
     }
 }
 
-fn summary(plan: &Plan, dry_run: bool) -> String {
-    let archived: usize = plan.archive.values().map(|b| b.marks.len()).sum();
-    let things = plan.steps.len();
-    match (archived, things) {
-        (0, 0) => "nothing to do".to_owned(),
-        _ if dry_run => format!("{} to archive, {things} other things to do", tasks(archived)),
-        _ => format!("{} to archive, {things} other things", tasks(archived)),
-    }
+fn summary(archived: usize, things: usize, dry_run: bool) -> String {
+    let (moved, did) = if dry_run { (" to archive", " to do") } else { (" archived", " done") };
+    let things = match things {
+        0 => None,
+        1 => Some(format!("1 thing{did}")),
+        n => Some(format!("{n} things{did}")),
+    };
+    let archived = (archived > 0).then(|| format!("{}{moved}", tasks(archived)));
+    let parts: Vec<String> = archived.into_iter().chain(things).collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
