@@ -24,13 +24,14 @@ pub use link::{close_dir, exchange, is_place_holder, move_and_link, point_link, 
 /// How temp files begin; listings skip names with a leading dot.
 pub const TEMP_PREFIX: &str = ".tmp-";
 
-/// Whether a name is one that we give to temp files: `.tmp-NAME.PID`, or with a serial number behind it. Somebody
-/// else's may begin alike.
+/// Whose a temp file is, by its name: the pid in `.tmp-NAME.PID` or `.tmp-NAME.PID.SERIAL`. `None` for a name that we
+/// do not give; somebody else's may begin alike.
 #[must_use]
-pub fn is_temp(name: &str) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let parts = name.strip_prefix(TEMP_PREFIX).and_then(|rest| rest.rsplit_once('.'));
-    parts.is_some_and(|(name, last)| !name.is_empty() && is_number(last))
+pub fn temp_writer(name: &str) -> Option<i32> {
+    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten();
+    let (name, last) = name.strip_prefix(TEMP_PREFIX)?.rsplit_once('.')?;
+    let before = name.rsplit_once('.').filter(|(name, _)| !name.is_empty()).and_then(|(_, pid)| number(pid));
+    if name.is_empty() { None } else { number(last).map(|last| before.unwrap_or(last)) }
 }
 
 /// Counts a durable step, or a moment before or after an outside effect; ends the process when it
@@ -491,4 +492,24 @@ pub fn replace_hint(path: &Path, bytes: &[u8]) -> Result<()> {
         .and_then(|()| fs::rename(&temp, path))
         .inspect_err(|_| drop(fs::remove_file(&temp)))
         .with_context(|| format!("could not write `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temp_file_is_known_by_the_name_that_we_give() {
+        for (name, pid) in [
+            (".tmp-a.json.12.0", Some(12)),
+            (".tmp-p-0.statusline.json.99", Some(99)),
+            (".tmp-mine", None),
+            (".tmp-mine.md", None),
+            (".tmp-.7", None),
+            (".tmp-a.99999999999", None),
+            ("tmp-a.1", None),
+        ] {
+            assert_eq!(temp_writer(name), pid, "{name}");
+        }
+    }
 }

@@ -180,6 +180,13 @@ pub fn foreground(
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
 }
 
+/// Whether a process with this pid lives and runs this very program: it may be at its temp files.
+#[must_use]
+pub fn is_one_of_us(pid: i32) -> bool {
+    let name = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    ProcessId::of(pid).is_some() && name(&pid.to_string()).is_some_and(|comm| name("self") == Some(comm))
+}
+
 /// A process that cannot be mistaken for a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessId {

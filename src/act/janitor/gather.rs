@@ -12,7 +12,7 @@ use crate::model::session::SessionRecord;
 use crate::sys::files::{self, Entry};
 use crate::sys::store::Sessions;
 use crate::sys::tmux::{Tmux, TmuxError};
-use crate::sys::{archive, atomic, queue};
+use crate::sys::{archive, atomic, process, queue};
 
 /// What holds for everything that is found.
 #[derive(Debug)]
@@ -87,10 +87,15 @@ fn unknown(what: &str, why: &str) -> Found {
     Found::Unknown { what: what.to_owned(), why: why.to_owned() }
 }
 
+/// A temp file whose writer is gone.
+fn temp(seen: Seen, pid: i32) -> Option<Found> {
+    (!process::is_one_of_us(pid)).then_some(Found::Temp { seen })
+}
+
 /// A file that is neither a temp file of ours nor what it should be by its name.
 fn temp_or(name: &str, seen: Seen, other: impl FnOnce(Seen) -> Option<Found>) -> Option<Found> {
-    if atomic::is_temp(name) {
-        return Some(Found::Temp { seen });
+    if let Some(pid) = atomic::temp_writer(name) {
+        return temp(seen, pid);
     }
     // Hidden ones are somebody's own business.
     if name.starts_with('.') { None } else { other(seen) }
@@ -101,13 +106,17 @@ fn of_queue<'a>(env: &'a Env, scene: &'a Scene, project: &'a Project) -> Box<dyn
     if !root.is_dir() {
         return Box::new(std::iter::empty());
     }
+    if !files::is_inside(&root, &project.path) {
+        let why = "a queue outside of its project";
+        return Box::new(std::iter::once(unknown(&root.display().to_string(), why)));
+    }
     let folders = ["", "inbox", "done", "failed", "archive"].map(|name| (name, root.join(name)));
     Box::new(folders.into_iter().flat_map(move |(name, dir)| -> Box<dyn Iterator<Item = Found> + 'a> {
         if !dir.exists() {
             return Box::new(std::iter::empty());
         }
-        if !files::is_inside(&dir, &project.path) || dir.is_symlink() {
-            let why = "outside of its project, or a symbolic link";
+        if !name.is_empty() && dir.is_symlink() {
+            let why = "a symbolic link in a queue";
             return Box::new(std::iter::once(unknown(&dir.display().to_string(), why)));
         }
         let entries = files::list(&dir);
@@ -216,10 +225,10 @@ fn of_state(env: &Env) -> impl Iterator<Item = Found> + '_ {
     });
     // What was moved aside by hand is never touched.
     let kept = [root.join("quarantine"), root.join("lock")];
-    let temp = files::below(root, atomic::is_temp)
+    let temps = files::below(root, |name| atomic::temp_writer(name).is_some())
         .filter(move |seen| !kept.iter().any(|dir| seen.path.starts_with(dir)))
-        .map(|seen| Found::Temp { seen });
-    things.chain(temp)
+        .filter_map(|seen| atomic::temp_writer(&seen.name()).and_then(|pid| temp(seen, pid)));
+    things.chain(temps)
 }
 
 fn events(name: &str, seen: Seen) -> Option<Found> {
