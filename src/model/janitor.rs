@@ -143,6 +143,11 @@ impl Planner<'_> {
             Found::Events { session, kind, seen } => self.events(session, kind, seen),
             Found::Session { name, seen } => self.session(name, seen),
             Found::Overlay { session, seen } => self.overlay(session, seen),
+            Found::Checkpoint { session, seen } => {
+                let (subject, age) = (format!("{session}/{}", seen.name()), age(self.now, seen.written));
+                let why = "expired: neither one of the newest nor the last of a day".to_owned();
+                self.step(Rule::Checkpoints, subject, age, seen.bytes, why, Act::Remove(seen));
+            }
             Found::Signals { account, seen } => {
                 if !self.known.accounts.contains(&account) {
                     let why = "no account of this name in the configuration".to_owned();

@@ -132,6 +132,13 @@ pub enum Found {
         /// The file.
         seen: Seen,
     },
+    /// A checkpoint that the retention of checkpoints does not keep, or its page.
+    Checkpoint {
+        /// The session.
+        session: SessionName,
+        /// The file.
+        seen: Seen,
+    },
     /// The history of an account's usage.
     Signals {
         /// The account.

@@ -21,6 +21,8 @@ pub enum Rule {
     Events,
     /// Settings overlays of sessions without a client.
     Overlays,
+    /// Checkpoints that have expired.
+    Checkpoints,
     /// Records of sessions that nobody wants any more.
     Sessions,
     /// Histories of accounts that are gone.
@@ -56,6 +58,7 @@ impl Rule {
             Self::Records => "task record",
             Self::Rotate | Self::Events => "event file",
             Self::Overlays => "overlay",
+            Self::Checkpoints => "checkpoint",
             Self::Sessions => "session record",
             Self::Signals => "usage history",
             Self::Switches => "past switch",

@@ -265,6 +265,7 @@ fn little_things_go_by_age_and_the_unknown_is_counted() {
         Found::Kick { name: "task".into(), seen: seen("/k/task", 1) },
         Found::Temp { seen: seen("/s/.tmp-a.1.0", 2) },
         Found::Temp { seen: seen("/s/.tmp-b.1.0", 0) },
+        Found::Checkpoint { session: session("live"), seen: seen("/c/live/1.json", 0) },
         Found::Signals { account: "main".into(), seen: seen("/g/main.jsonl", 24 * 99) },
         Found::Signals { account: "gone".into(), seen: seen("/g/gone.jsonl", 24 * 31) },
     ];
@@ -274,6 +275,7 @@ fn little_things_go_by_age_and_the_unknown_is_counted() {
     assert_eq!(
         told(found, &known()),
         [
+            "removed live/1.json: expired: neither one of the newest nor the last of a day (0s)",
             "removed gone: no account of this name in the configuration (31d)",
             "removed dispatch: nobody took it (2h)",
             "removed /s/.tmp-a.1.0: left by a run that was killed (2h)",
