@@ -313,7 +313,7 @@ fn a_busy_lock_is_a_skip_and_json_is_one_object() {
 fn dispatchers_watchers_and_janitors_at_once_lose_no_task() {
     let w = World::bare();
     w.config_with("", "", &bin("stand-in-agent").display().to_string());
-    const TASKS: usize = 40;
+    const TASKS: usize = 24;
     for n in 0..TASKS {
         w.write(&format!("app/.agent-queue/inbox/t{n:02}.md"), format!("[[bash:echo {n:02} >> n.txt]]"));
     }
@@ -324,7 +324,7 @@ fn dispatchers_watchers_and_janitors_at_once_lose_no_task() {
     };
     let start = std::time::Instant::now();
     while all(&w).len() < TASKS {
-        assert!(start.elapsed().as_secs() < 120, "{}", w.ok(&["status"]));
+        assert!(start.elapsed().as_secs() < 240, "{}", w.ok(&["status"]));
         std::thread::scope(|s| {
             for command in ["dispatch", "watch", "janitor", "dispatch", "janitor", "watch"] {
                 let w = &w;
@@ -345,4 +345,31 @@ fn dispatchers_watchers_and_janitors_at_once_lose_no_task() {
     let lines: Vec<String> = w.read("app/n.txt").lines().map(str::to_owned).collect();
     let once: BTreeSet<&String> = lines.iter().collect();
     assert_eq!((lines.len(), once.len()), (TASKS, TASKS), "a task was run twice or not at all");
+}
+
+#[test]
+fn no_room_for_the_archive_leaves_everything_where_it_was() {
+    let w = World::new();
+    w.ok(&["status"]);
+    for n in 0..40_u64 {
+        let body: String =
+            (0..40).map(|m| format!("{:x} ", (n * 977 + m).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+        w.write(&format!("app/.agent-queue/done/t{n:02}.md"), body);
+    }
+    let before = still(&w, "app/.agent-queue/done");
+    // Files cannot grow beyond 4 KiB; the signal that comes with it is ignored.
+    let bin = bin("claude-failover");
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec {} janitor", bin.display());
+    let mut command = w.fenced(std::path::Path::new("/bin/sh"));
+    command.args(["-c", &script]).env_clear().envs(&w.env).env("CLAUDE_FAILOVER_NOW", later(40 * DAYS));
+    let said = Said::of(&command.output().unwrap());
+    assert!(
+        said.code == 1 && said.out.contains("could not write `") && said.out.contains("/archive/done-20"),
+        "{said:?}"
+    );
+    assert_eq!(still(&w, "app/.agent-queue/done"), before);
+    let archive: Vec<_> = tree(&w.path("app/.agent-queue/archive")).into_keys().collect();
+    assert_eq!(archive, [w.path("app/.agent-queue/archive/.lock")], "no litter either");
+    clean(&w, 40 * DAYS);
+    assert_eq!((archived(&w).len(), still(&w, "app/.agent-queue/done").len()), (40, 0));
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
-use super::world::World;
+use super::world::{World, children_cpu};
 
 /// Tasks of about 1 KiB, half of them with a record, as a pool leaves them.
 fn finished(w: &World, count: usize) {
@@ -33,14 +33,15 @@ fn finished(w: &World, count: usize) {
     }
 }
 
-/// One run, with the peak memory of all runs so far, in KiB: whoever wants that of one, runs the smaller first.
-fn run(w: &World, args: &[&str], days: i64) -> (Duration, i64) {
+/// One run: its time, its CPU time in seconds, and the peak memory of all runs so far, in KiB. Whoever wants that of
+/// one, runs the smaller first.
+fn run(w: &World, args: &[&str], days: i64) -> (Duration, f64, i64) {
     let clock = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
     let mut command = w.command(args);
     command.env("CLAUDE_FAILOVER_NOW", clock.to_string());
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), children_cpu());
     assert!(command.status().unwrap().success(), "{args:?}");
-    (start.elapsed(), getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss())
+    (start.elapsed(), children_cpu() - before, getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss())
 }
 
 pub fn tidies() {
@@ -54,9 +55,9 @@ pub fn tidies() {
             ("again", &["janitor"], 40),
             ("task show, archived", &["task", "show", "t000777"], 0),
         ] {
-            let (time, memory) = run(&w, args, days);
+            let (time, cpu, memory) = run(&w, args, days);
             println!(
-                "{:58} {:9.0} ms   peak so far {:.1} MiB",
+                "{:58} {:8.0} ms   cpu {cpu:6.2} s   peak so far {:.1} MiB",
                 format!("janitor, {count} finished tasks: {what}"),
                 time.as_secs_f64() * 1000.0,
                 memory as f64 / 1024.0

@@ -130,8 +130,10 @@ impl Writer {
             let start = file.stream_position()?;
             let mut out = Summed::over(GzEncoder::new(BufWriter::new(&mut *file), Compression::default()));
             for task in tasks {
-                serde_json::to_writer(&mut out, &task)?;
-                out.write_all(b"\n")?;
+                // In one piece: the serializer writes a few bytes at a time.
+                let mut line = serde_json::to_vec(&task)?;
+                line.push(b'\n');
+                out.write_all(&line)?;
                 count += 1;
             }
             let (encoder, written) = out.done();
