@@ -373,3 +373,32 @@ fn no_room_for_the_archive_leaves_everything_where_it_was() {
     clean(&w, 40 * DAYS);
     assert_eq!((archived(&w).len(), still(&w, "app/.agent-queue/done").len()), (40, 0));
 }
+
+#[test]
+fn checkpoints_go_by_their_own_retention() {
+    let w = World::new();
+    w.config("checkpoint: {keep: 1, keep_days: 2}\n");
+    w.ok(&["status"]);
+    let at = |id: &str, end: &str| format!("state/checkpoints/gone/{id}00-000Z.{end}");
+    let (first, second, last, newest) = ("20260101T1000", "20260101T1100", "20260102T1000", "20260102T1100");
+    for (id, end) in
+        [(first, "json"), (first, "md"), (second, "json"), (last, "json"), (newest, "json"), (last, "md")]
+    {
+        w.write(&at(id, end), "{}");
+    }
+    w.write("state/checkpoints/gone/notes.md", "n");
+    let said = clean(&w, 0);
+    assert!(said.contains("removed checkpoint gone/20260101T100000-000Z.json: expired"), "{said}");
+    for (path, stays) in [
+        (at(first, "json"), false),
+        (at(first, "md"), false),
+        (at(second, "json"), true),
+        (at(last, "json"), false),
+        (at(last, "md"), false),
+        (at(newest, "json"), true),
+        ("state/checkpoints/gone/notes.md".to_owned(), true),
+    ] {
+        assert_eq!(w.path(&path).exists(), stays, "{path}: {said}");
+    }
+    assert!(clean(&w, 0).contains("nothing to do"));
+}

@@ -1,9 +1,12 @@
 //! What there is, one thing at a time, and whose it is.
 
 use jiff::civil::Date;
+use std::collections::BTreeSet;
 
 use crate::config::Project;
 use crate::env::Env;
+use crate::model::checkpoint::CheckpointId;
+use crate::model::checkpoint::retention::{self, Verdict};
 use crate::model::front_matter::OutcomeResult;
 use crate::model::janitor::{Events, Found, Known, Remains, Seen, Standing, Whereabouts, age};
 use crate::model::name::{SessionName, TaskId, TaskRef};
@@ -189,11 +192,28 @@ fn records<'a>(env: &'a Env, project: &'a Project) -> impl Iterator<Item = Found
     })
 }
 
-/// Checkpoints that nothing keeps. What is kept is the business of their own retention alone.
-///
-/// The place for it: there is no retention of checkpoints yet, so none has expired.
-fn expired_checkpoints(_env: &Env) -> impl Iterator<Item = Found> + use<> {
-    std::iter::empty()
+/// Checkpoints that nothing keeps, each with its page. What is kept is the business of their own retention alone; it
+/// is applied whenever one is taken, so what is found here is of a session of which none is taken any more, of a rule
+/// that was changed, or left by a kill.
+fn expired_checkpoints(env: &Env) -> impl Iterator<Item = Found> + '_ {
+    let kept = &env.config.checkpoint;
+    let rule = retention::Rule { newest: kept.keep, days: kept.keep_days };
+    env.store.checkpointed().unwrap_or_default().into_iter().flat_map(move |session| {
+        let ids = env.store.checkpoints(&session).unwrap_or_default();
+        let all = retention::retention(&ids, rule, &env.zone).into_iter();
+        let kept: BTreeSet<String> = all
+            .filter(|(_, verdict)| *verdict != Verdict::Expired)
+            .map(|(id, _)| id.as_str().to_owned())
+            .collect();
+        let dir = env.store.root().join("checkpoints").join(session.as_str());
+        files::list(&dir).filter_map(move |entry| {
+            let Entry::File(name, seen) = entry else { return None };
+            let id = name.strip_suffix(".json").or_else(|| name.strip_suffix(".md"))?;
+            // A page alone has no checkpoint that could keep it.
+            let is_ours = id.parse::<CheckpointId>().is_ok();
+            (is_ours && !kept.contains(id)).then(|| Found::Checkpoint { session: session.clone(), seen })
+        })
+    })
 }
 
 /// A file of a directory that holds one file a thing.
