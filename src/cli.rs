@@ -118,5 +118,6 @@ pub enum Command {
     Stop(commands::stop::Args),
     Switch(commands::switch::Args),
     Task(commands::task::Args),
+    Timers(commands::timers::Args),
     Watch(commands::watch::Args),
 }

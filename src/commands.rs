@@ -18,6 +18,7 @@ pub mod statusline;
 pub mod stop;
 pub mod switch;
 pub mod task;
+pub mod timers;
 pub mod watch;
 
 use anyhow::Result;
@@ -52,6 +53,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Stop(args) => stop::run(&env()?, args),
         Command::Switch(args) => switch::run(&env()?, args),
         Command::Task(args) => task::run(&env()?, args),
+        Command::Timers(args) => timers::run(&cli.global, args),
         Command::Watch(args) => watch::run(&env()?, args),
     }
 }

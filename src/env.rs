@@ -97,8 +97,15 @@ impl Env {
     /// # Errors
     /// If the configuration is invalid.
     pub fn of_machine(global: &Global) -> Result<Self> {
-        let roots = Roots::from_env()?;
-        let (config, config_path) = load(&roots, global, false)?;
+        Self::of_user(global, &Roots::from_env()?)
+    }
+
+    /// … with the places of that user instead of the environment's.
+    ///
+    /// # Errors
+    /// If the configuration is invalid.
+    pub fn of_user(global: &Global, roots: &Roots) -> Result<Self> {
+        let (config, config_path) = load(roots, global, false)?;
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
         Ok(Self {
             now: clock::now(),

@@ -30,4 +30,5 @@ pub mod session;
 pub mod signals;
 pub mod switch;
 pub mod task;
+pub mod timers;
 pub mod watch;

@@ -24,5 +24,6 @@ pub mod secret;
 pub mod send;
 pub mod state_file;
 pub mod store;
+pub mod systemd;
 pub mod tmux;
 pub mod transcript;

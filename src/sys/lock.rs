@@ -113,6 +113,27 @@ pub fn wait(path: &Path, note: &str, limit: Duration, tell: impl Fn(&str)) -> Re
     .unwrap_or_else(|| Err(last.unwrap_or_else(|| LockError::Failed(anyhow::anyhow!("no time to lock")))))
 }
 
+/// Takes the lock of a directory of somebody else's, where no lock file of ours may lie; waits up to `limit`.
+///
+/// # Errors
+/// [`LockError::Busy`] if another process kept it.
+pub fn wait_dir(dir: &Path, limit: Duration) -> Result<Held, LockError> {
+    let failed = |e: std::io::Error| {
+        LockError::Failed(anyhow::Error::from(e).context(format!("could not lock `{}`", dir.display())))
+    };
+    let file = File::open(dir).map_err(failed)?;
+    let taken =
+        clock::wait_for(limit, Duration::from_millis(5), || match fs2::FileExt::try_lock_exclusive(&file) {
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => None,
+            other => Some(other),
+        });
+    match taken {
+        Some(Ok(())) => Ok(Held { file }),
+        Some(Err(e)) => Err(failed(e)),
+        None => Err(LockError::Busy { holder: "another process".to_owned(), path: dir.to_owned() }),
+    }
+}
+
 fn same_file(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(a), Ok(b)) => a.dev() == b.dev() && a.ino() == b.ino(),

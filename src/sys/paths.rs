@@ -52,6 +52,17 @@ impl Roots {
         })
     }
 
+    /// The places of another user, of whose environment nothing is known but the home.
+    #[must_use]
+    pub fn of_home(home: &Path) -> Self {
+        Self {
+            home: home.to_owned(),
+            config_home: home.join(".config"),
+            state_home: home.join(".local/state"),
+            state_directory: None,
+        }
+    }
+
     /// The configuration file: the one asked for, else the first that exists.
     ///
     /// # Errors

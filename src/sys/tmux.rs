@@ -20,6 +20,7 @@ use crate::model::delivery::composer;
 use crate::model::name::SessionName;
 use crate::model::screen::without_hints;
 use crate::model::session::PoolSession;
+use crate::model::timers::START_SERVER;
 
 /// The oldest tmux that has everything used here.
 pub const OLDEST: (u32, u32) = (3, 2);
@@ -158,7 +159,9 @@ impl Tmux {
         words
     }
 
-    fn words(&self, args: &[&str]) -> Vec<String> {
+    /// The words of a call to this server, the program first.
+    #[must_use]
+    pub fn words(&self, args: &[&str]) -> Vec<String> {
         let mut words = self.command_line();
         if let Some(config) = &self.config {
             words.extend(["-f".to_owned(), config.display().to_string()]);
@@ -235,6 +238,10 @@ impl Tmux {
             Ok(_) => return Ok(()),
             // A server without a session answers, and its answer is no missing server.
             Err(TmuxError::Refused { message, .. }) if !message.contains("no sessions") => return Ok(()),
+            // One that runs and stays (a unit's) needs no start, which from inside a unit would be a scope.
+            Err(TmuxError::Refused { .. }) if self.call(&["set-option", "-g", "exit-empty", "off"]).is_ok() => {
+                return Ok(());
+            }
             Err(TmuxError::Refused { .. } | TmuxError::NoServer) => {}
             Err(e) => return Err(e),
         }
@@ -244,7 +251,7 @@ impl Tmux {
         let wrap = outside_of(&cgroup, systemd, nix::unistd::geteuid().is_root()).unwrap_or_default();
         atomic::step("start the tmux server");
         // `exit-empty off`: without it a server without sessions ends before the first one comes.
-        self.call_wrapped(&wrap, &["start-server", ";", "set-option", "-g", "exit-empty", "off"]).map(|_| ())
+        self.call_wrapped(&wrap, &START_SERVER).map(|_| ())
     }
 
     /// Starts a session whose first process is the given program. `remain-on-exit` is set in the

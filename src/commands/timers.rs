@@ -1,0 +1,253 @@
+//! `timers`: the units that run everything by themselves.
+
+mod install;
+mod list;
+
+use anyhow::{Context, Result, anyhow};
+use std::path::{Path, PathBuf};
+
+use crate::env::{Env, Global};
+use crate::error::{Exit, Mark, hinted};
+use crate::model::timers::{self, Filling, Flavour, Intervals, Place, START_SERVER, Unit};
+use crate::output::Output;
+use crate::sys::systemd::{self, SystemdError};
+use crate::sys::{atomic, paths, queue};
+
+/// Let everything run by itself: systemd units, or lines for cron
+///
+/// A service and a timer for each of `dispatch`, `watch`, `quota-check`, `checkpoint`, `janitor` and `notify`,
+/// path units for kicks and inboxes, a notice for runs that fail, and a unit of its own for the tmux server.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Install(Install),
+    Remove(Remove),
+    List(Which),
+    Print(Print),
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Units of the user's own manager (default)
+    #[arg(long, conflicts_with = "system")]
+    user: bool,
+    /// Units of the machine's manager, which run as the user to whom the sessions belong (root)
+    #[arg(long)]
+    system: bool,
+    /// That user (default: whoever owns the state directory)
+    #[arg(long, value_name = "USER", requires = "system")]
+    run_as: Option<String>,
+}
+
+/// Write the units, enable and start them
+///
+/// Can be run at any time, and should be after a change of the configuration: it changes what differs. The unit of
+/// the tmux server is never restarted: that would end every session.
+#[derive(Debug, clap::Args)]
+struct Install {
+    #[command(flatten)]
+    which: Which,
+    /// Print the plan and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Disable and remove the units that `install` has written
+///
+/// The tmux server and its sessions go on.
+#[derive(Debug, clap::Args)]
+struct Remove {
+    #[command(flatten)]
+    which: Which,
+    /// End the tmux server too, and every session with it
+    #[arg(long)]
+    end_sessions: bool,
+    /// Print the plan and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Print the units, or lines for cron
+#[derive(Debug, clap::Args)]
+struct Print {
+    #[command(flatten)]
+    which: Which,
+    /// Lines for a crontab, for hosts without systemd
+    #[arg(long, conflicts_with_all = ["generic", "system"])]
+    cron: bool,
+    /// Units for a package: no configuration is read, everything is in its default place
+    #[arg(long, conflicts_with = "system")]
+    generic: bool,
+    /// The program that the units run (default: this one)
+    #[arg(long, value_name = "FILE", requires = "generic")]
+    program: Option<PathBuf>,
+    /// Write them into a directory instead
+    #[arg(long, value_name = "DIR", conflicts_with = "cron")]
+    to: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the configuration is invalid, or systemd is not there or refuses.
+pub fn run(global: &Global, args: &Args) -> Result<Exit> {
+    match &args.verb {
+        Verb::Install(args) => install::install(&Setting::of(global, &args.which)?, args.dry_run),
+        Verb::Remove(args) => install::remove(&Setting::of(global, &args.which)?, args.end_sessions, args.dry_run),
+        Verb::List(which) => list::list(&Setting::of(global, which)?),
+        Verb::Print(args) => print(global, args),
+    }
+}
+
+/// What the verbs work on.
+struct Setting {
+    env: Env,
+    place: Place,
+    /// Where the unit files lie.
+    dir: PathBuf,
+    units: Vec<Unit>,
+}
+
+impl Setting {
+    fn of(global: &Global, which: &Which) -> Result<Self> {
+        let (env, flavour) = whose(global, which)?;
+        let place = place(&env, flavour)?;
+        let filling = Filling::of(&place)
+            .map_err(|e| hinted(anyhow!("{e}"), "choose a path without a line break or backslash"))?;
+        let dir = match place.flavour {
+            Flavour::User => paths::Roots::from_env()?.config_home.join("systemd/user"),
+            Flavour::System { .. } => PathBuf::from("/etc/systemd/system"),
+        };
+        Ok(Self { units: timers::units(&filling), env, place, dir })
+    }
+
+    fn systemctl(&self) -> Result<systemd::Systemctl> {
+        let ask = |flavour: &Flavour| {
+            let systemctl = systemd::Systemctl::find(flavour)?;
+            systemctl.check()?;
+            Ok(systemctl)
+        };
+        ask(&self.place.flavour).map_err(told)
+    }
+
+    /// Inboxes that no path unit watches.
+    fn unwatched(&self) -> usize {
+        self.place.inboxes.len().saturating_sub(timers::MOST_INBOXES)
+    }
+}
+
+/// An error of systemd with what to do about it.
+fn told(error: SystemdError) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => hinted(error, hint),
+        None => error.into(),
+    }
+}
+
+/// Whose units, and what holds for that user. Root writes nothing into the state directory of somebody else.
+fn whose(global: &Global, which: &Which) -> Result<(Env, Flavour)> {
+    if !which.system {
+        return Ok((Env::of_machine(global)?, Flavour::User));
+    }
+    let user = match &which.run_as {
+        Some(user) => user.clone(),
+        None => {
+            let env = Env::of_machine(global)?;
+            systemd::owner_name(env.store.root())
+                .ok_or_else(|| anyhow!("whose sessions they are is not known: `{}`", env.store.root().display()))
+                .hint("name the user with `--run-as`, or the state directory with `--state-dir`")?
+        }
+    };
+    let home = systemd::home_of(&user).ok_or_else(|| anyhow!("no such user: `{user}`"))?;
+    // `~` and all defaults are that user's, as they will be when the units run.
+    let roots = paths::Roots::of_home(&home);
+    Ok((Env::of_user(global, &roots)?, Flavour::System { user }))
+}
+
+fn text(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).with_context(|| format!("not UTF-8: `{}`", path.display()))
+}
+
+/// What is filled into the units, from the configuration.
+fn place(env: &Env, flavour: Flavour) -> Result<Place> {
+    let config = &env.config;
+    let here = paths::var("PATH").unwrap_or_default().to_string_lossy().into_owned();
+    // As the client's, and with the directories where tmux is for whoever installs it.
+    let mut path = config.client.path.clone();
+    let tmux = paths::find_program(&config.tmux.program, &path)
+        .or_else(|| paths::find_program(&config.tmux.program, &here))
+        .ok_or_else(|| anyhow!("tmux is not installed: `{}`", config.tmux.program.display()))
+        .hint("install tmux 3.2 or newer, or set `tmux.program`")?;
+    for dir in tmux.parent().map(text).transpose()?.into_iter().chain(["/usr/bin".into(), "/bin".into()]) {
+        if !path.split(':').any(|part| part == dir) {
+            path.push(':');
+            path.push_str(&dir);
+        }
+    }
+    let mut words = env.tmux().words(&START_SERVER);
+    words[0] = text(&tmux)?;
+    let socket_dir = match &config.tmux.socket {
+        crate::config::TmuxSocket::Path(path) => path.parent().map(text).transpose()?,
+        crate::config::TmuxSocket::Name(_) => None,
+    };
+    let inbox = |project: crate::config::Project| text(&queue::Paths::of(&project.path).inbox());
+    Ok(Place {
+        flavour,
+        program: text(&env.program)?,
+        config: text(&env.config_path)?,
+        state: text(env.store.root())?,
+        path,
+        tmux_tmpdir: paths::var("TMUX_TMPDIR").map(|dir| text(dir.as_ref())).transpose()?,
+        tmux: words,
+        socket_dir,
+        inboxes: queue::projects(config).into_iter().map(inbox).collect::<Result<_>>()?,
+        intervals: Intervals {
+            dispatch: config.dispatch.interval,
+            watch: config.watch.interval,
+            quota_check: config.quota.interval,
+            ..Intervals::default()
+        },
+    })
+}
+
+fn print(global: &Global, args: &Print) -> Result<Exit> {
+    let out = Output { json: global.json, quiet: global.quiet };
+    if args.cron {
+        // The locks that the lines name lie there: it must be there before cron's first run.
+        Env::new(global)?;
+        let setting = Setting::of(global, &args.which)?;
+        let lines = timers::cron::lines(&setting.place)?;
+        match out.json {
+            true => out.object(&serde_json::json!({ "version": 1, "lines": lines.lines().collect::<Vec<_>>() })),
+            false => out.text(&lines),
+        }
+        return Ok(Exit::Done);
+    }
+    let units = if args.generic {
+        let program = args.program.clone().map_or_else(paths::this_program, Ok)?;
+        timers::units(&Filling::generic(&text(&paths::absolute_path(&program)?)?)?)
+    } else {
+        Setting::of(global, &args.which)?.units
+    };
+    if let Some(dir) = &args.to {
+        let dir = paths::absolute_path(dir)?;
+        atomic::ensure_dir_mode(&dir, 0o755)?;
+        for unit in &units {
+            atomic::write_mode(&dir.join(unit.name), unit.text.as_bytes(), 0o644)?;
+        }
+        return Ok(Exit::Done);
+    }
+    if out.json {
+        let all: Vec<_> = units.iter().map(|u| serde_json::json!({ "name": u.name, "text": u.text })).collect();
+        out.object(&serde_json::json!({ "version": 1, "units": all }));
+        return Ok(Exit::Done);
+    }
+    let all: Vec<String> = units.iter().map(|u| format!("# {}\n{}", u.name, u.text)).collect();
+    out.text(&all.join("\n"));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,368 @@
+//! The units that run the commands: which there are, how they are filled in, what an install has to do.
+//!
+//! The texts lie in `timers/` at the top of the repository. What is filled into them comes from the
+//! configuration and may be anything: it is refused where a unit cannot name it, and quoted otherwise.
+
+pub mod cron;
+pub mod plan;
+mod quote;
+
+use jiff::SignedDuration;
+use std::fmt;
+
+pub use quote::Unfit;
+use quote::{assigned, path, word, words};
+
+/// The first line of every file that we write. Only files that begin so are ever overwritten or removed.
+pub const HEADER: &str = "# made by claude-failover timers install: edit with systemctl edit";
+
+/// The unit of the tmux server: the home of all sessions, never restarted, never stopped unasked.
+pub const TMUX: &str = "claude-failover-tmux.service";
+
+/// The most inboxes that are watched: each costs one of the 128 inotify instances of a user.
+pub const MOST_INBOXES: usize = 64;
+
+/// Whose manager runs the units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// The user's own: `systemctl --user`.
+    User,
+    /// The machine's, on behalf of a user.
+    System {
+        /// The user to whom the sessions belong.
+        user: String,
+    },
+}
+
+impl Flavour {
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::System { .. } => "system",
+        }
+    }
+}
+
+/// How often the timers run their commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intervals {
+    /// `dispatch`.
+    pub dispatch: SignedDuration,
+    /// `watch`.
+    pub watch: SignedDuration,
+    /// `quota-check`.
+    pub quota_check: SignedDuration,
+    /// `checkpoint`.
+    pub checkpoint: SignedDuration,
+    /// `notify`.
+    pub notify: SignedDuration,
+}
+
+impl Default for Intervals {
+    fn default() -> Self {
+        Self {
+            dispatch: SignedDuration::from_mins(1),
+            watch: SignedDuration::from_secs(30),
+            quota_check: SignedDuration::from_mins(1),
+            checkpoint: SignedDuration::from_mins(5),
+            notify: SignedDuration::from_mins(1),
+        }
+    }
+}
+
+/// A command that a timer runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The subcommand; `claude-failover-NAME.service` and `.timer` are its units.
+    pub name: &'static str,
+    /// After which a run is ended: the `TimeoutStartSec=` of its unit.
+    pub limit: SignedDuration,
+}
+
+/// The commands that run by themselves, in the order in which they first do.
+pub const JOBS: [Job; 6] = [
+    Job { name: "watch", limit: SignedDuration::from_mins(15) },
+    Job { name: "quota-check", limit: SignedDuration::from_mins(30) },
+    Job { name: "dispatch", limit: SignedDuration::from_mins(15) },
+    Job { name: "notify", limit: SignedDuration::from_mins(10) },
+    Job { name: "checkpoint", limit: SignedDuration::from_mins(10) },
+    Job { name: "janitor", limit: SignedDuration::from_mins(60) },
+];
+
+impl Intervals {
+    /// From the end of a run to the next; `None` for what runs once a day.
+    #[must_use]
+    pub fn of(&self, job: &str) -> Option<SignedDuration> {
+        match job {
+            "dispatch" => Some(self.dispatch),
+            "watch" => Some(self.watch),
+            "quota-check" => Some(self.quota_check),
+            "checkpoint" => Some(self.checkpoint),
+            "notify" => Some(self.notify),
+            _ => None,
+        }
+    }
+}
+
+/// What is filled into the units, as it is on the machine: absolute paths, nothing quoted.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Whose manager.
+    pub flavour: Flavour,
+    /// This program.
+    pub program: String,
+    /// The configuration.
+    pub config: String,
+    /// The state directory.
+    pub state: String,
+    /// A `PATH` on which tmux and the client are found.
+    pub path: String,
+    /// `TMUX_TMPDIR`, where whoever installs has one: it says where a named socket lies.
+    pub tmux_tmpdir: Option<String>,
+    /// The command that starts the tmux server.
+    pub tmux: Vec<String>,
+    /// The directory of the server's socket, if it is not tmux's own.
+    pub socket_dir: Option<String>,
+    /// The inboxes of all projects.
+    pub inboxes: Vec<String>,
+    /// How often.
+    pub intervals: Intervals,
+}
+
+/// What stands in the placeholders, quoted.
+#[derive(Clone, Debug)]
+pub struct Filling {
+    flavour: Flavour,
+    run: String,
+    environment: String,
+    user: String,
+    tmux: String,
+    socket_dir: String,
+    kick: String,
+    touch: String,
+    inboxes: Vec<String>,
+    intervals: Intervals,
+}
+
+impl Filling {
+    /// Checks and quotes what is to be filled in.
+    ///
+    /// # Errors
+    /// If a unit file cannot name it.
+    pub fn of(place: &Place) -> Result<Self, Unfit> {
+        let run = [&place.program, "--config", &place.config, "--state-dir", &place.state, "-q"];
+        let mut environment = vec![
+            "# Without it the manager's own holds, and that has no ~/.local/bin.".to_owned(),
+            format!("Environment={}", assigned("PATH", &place.path)?),
+        ];
+        if let Some(dir) = &place.tmux_tmpdir {
+            environment.push("# Where the named socket lies for whoever has installed this.".to_owned());
+            environment.push(format!("Environment={}", assigned("TMUX_TMPDIR", dir)?));
+        }
+        let user = match &place.flavour {
+            Flavour::User => String::new(),
+            Flavour::System { user } => {
+                format!("# The sessions and their logins are this user's.\nUser={}", quote::user(user)?)
+            }
+        };
+        let socket_dir = match &place.socket_dir {
+            Some(dir) => format!(
+                "# The directory of the socket may lie where a restart of the machine empties it.\n\
+                 ExecStartPre=/bin/mkdir -p -m 700 {}",
+                word(dir)?
+            ),
+            None => String::new(),
+        };
+        Ok(Self {
+            flavour: place.flavour.clone(),
+            run: words(run)?,
+            environment: environment.join("\n"),
+            user,
+            tmux: words(place.tmux.iter().map(String::as_str))?,
+            socket_dir,
+            kick: path(&format!("{}/kick", place.state))?,
+            touch: word(&format!("{}/kick/task", place.state))?,
+            inboxes: place.inboxes.iter().map(|inbox| path(inbox)).collect::<Result<_, _>>()?,
+            intervals: place.intervals,
+        })
+    }
+
+    /// For a package: user units that fit whoever enables them, with everything in its default place.
+    ///
+    /// # Errors
+    /// If a unit file cannot name the program.
+    pub fn generic(program: &str) -> Result<Self, Unfit> {
+        Ok(Self {
+            flavour: Flavour::User,
+            run: format!("{} --state-dir %h/.local/state/claude-failover -q", word(program)?),
+            environment: "# Without it the manager's own holds, and that has no ~/.local/bin.\n\
+                          Environment=PATH=%h/.local/bin:/usr/local/bin:/usr/bin:/bin"
+                .to_owned(),
+            user: String::new(),
+            tmux: words(["/usr/bin/tmux", "-u", "-L", "claude-failover"].into_iter().chain(START_SERVER))?,
+            socket_dir: String::new(),
+            kick: "%h/.local/state/claude-failover/kick".to_owned(),
+            touch: "%h/.local/state/claude-failover/kick/task".to_owned(),
+            inboxes: Vec::new(),
+            intervals: Intervals::default(),
+        })
+    }
+}
+
+/// The words that make tmux start a server which stays without a session.
+pub const START_SERVER: [&str; 6] = ["start-server", ";", "set-option", "-g", "exit-empty", "off"];
+
+/// One unit file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Its name.
+    pub name: &'static str,
+    /// Its text, with [`HEADER`].
+    pub text: String,
+}
+
+impl Unit {
+    /// Whether it is started by itself, and not by another unit: it is enabled.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.text.contains("\n[Install]\n")
+    }
+}
+
+macro_rules! templates {
+    ($($name:literal,)*) => { &[$(($name, include_str!(concat!("../../timers/", $name))),)*] };
+}
+
+/// Every unit, as it lies in `timers/`.
+const TEMPLATES: &[(&str, &str)] = templates!(
+    "claude-failover-tmux.service",
+    "claude-failover-watch.service",
+    "claude-failover-watch.timer",
+    "claude-failover-quota-check.service",
+    "claude-failover-quota-check.timer",
+    "claude-failover-dispatch.service",
+    "claude-failover-dispatch.timer",
+    "claude-failover-notify.service",
+    "claude-failover-notify.timer",
+    "claude-failover-checkpoint.service",
+    "claude-failover-checkpoint.timer",
+    "claude-failover-janitor.service",
+    "claude-failover-janitor.timer",
+    "claude-failover-kick.service",
+    "claude-failover-kick.path",
+    "claude-failover-inbox.service",
+    "claude-failover-inbox.path",
+    "claude-failover-failed@.service",
+);
+const HARDENING: &str = include_str!("../../timers/hardening.conf");
+const HARDENING_SYSTEM: &str = include_str!("../../timers/hardening-system.conf");
+
+/// All names that any version of ours gives to a unit begin so.
+#[must_use]
+pub fn is_our_name(name: &str) -> bool {
+    name.strip_prefix("claude-failover-").is_some_and(|rest| {
+        [".service", ".timer", ".path"].iter().any(|end| rest.len() > end.len() && rest.ends_with(end))
+    })
+}
+
+/// Whether a file was written by us.
+#[must_use]
+pub fn is_ours(text: &str) -> bool {
+    text.lines().next() == Some(HEADER)
+}
+
+/// A time span as systemd reads it.
+#[must_use]
+pub fn span(time: SignedDuration) -> String {
+    match time.subsec_millis() {
+        0 => format!("{}s", time.as_secs()),
+        _ => format!("{}ms", time.as_millis()),
+    }
+}
+
+/// A tenth of the interval, at least a second and at most half a minute.
+fn jitter(interval: SignedDuration) -> SignedDuration {
+    (interval / 10).clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(30))
+}
+
+/// All units of a place.
+#[must_use]
+pub fn units(filling: &Filling) -> Vec<Unit> {
+    let unused = |name: &str| filling.inboxes.is_empty() && name.starts_with("claude-failover-inbox.");
+    let all = TEMPLATES.iter().filter(|(name, _)| !unused(name));
+    all.map(|(name, template)| Unit { name, text: rendered(name, template, filling) }).collect()
+}
+
+fn rendered(name: &str, template: &str, f: &Filling) -> String {
+    let job = name.trim_start_matches("claude-failover-").split('.').next().unwrap_or_default();
+    let interval = f.intervals.of(job).unwrap_or_default();
+    let inboxes: Vec<String> =
+        f.inboxes.iter().take(MOST_INBOXES).map(|inbox| format!("PathChanged={inbox}")).collect();
+    let hardening = match f.flavour {
+        Flavour::User => HARDENING.to_owned(),
+        Flavour::System { .. } => format!("{HARDENING}{HARDENING_SYSTEM}"),
+    };
+    let target = match f.flavour {
+        Flavour::User => "default.target",
+        Flavour::System { .. } => "multi-user.target",
+    };
+    let mut text = format!("{HEADER}\n");
+    for line in template.lines() {
+        // One pass over the template: what is filled in is never looked at again.
+        let full = fill(line, |key| {
+            Some(match key {
+                "RUN" => f.run.clone(),
+                "ENVIRONMENT" => f.environment.clone(),
+                "USER" => f.user.clone(),
+                "TMUX" => f.tmux.clone(),
+                "SOCKET_DIR" => f.socket_dir.clone(),
+                "KICK" => f.kick.clone(),
+                "TOUCH" => f.touch.clone(),
+                "INBOXES" => inboxes.join("\n"),
+                "INTERVAL" => span(interval),
+                "JITTER" => span(jitter(interval)),
+                "TARGET" => target.to_owned(),
+                "HARDENING" => hardening.trim_end().to_owned(),
+                _ => return None,
+            })
+        });
+        // A line that held a placeholder and nothing else goes with it; so does a second empty line.
+        let is_gone = full.is_empty() && (!line.is_empty() || text.ends_with("\n\n"));
+        if !is_gone {
+            text.push_str(&full);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Puts the values of the `@NAME@` of a line in their places; what is no name of ours stays.
+fn fill(line: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut full = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('@') {
+        full.push_str(before);
+        match after.split_once('@').and_then(|(key, behind)| Some((value(key)?, behind))) {
+            Some((value, behind)) => {
+                full.push_str(&value);
+                rest = behind;
+            }
+            None => {
+                full.push('@');
+                rest = after;
+            }
+        }
+    }
+    full + rest
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;
