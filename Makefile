@@ -6,15 +6,20 @@ CLIENTS := .clients
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test soak demo bench simulate guard-lab fuzz install uninstall clean
+.PHONY: help tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
-tools: ## install what the tests and the demo need (tmux; Debian)
-	@command -v tmux >/dev/null || { \
-	  [ "$$(id -u)" = 0 ] || { echo "tmux is missing: install it, or run make as root" >&2; exit 1; }; \
-	  apt-get update -q && apt-get install -y -q tmux; }
+# A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
+TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
+
+tools: ## install what the tests and the demo need (tmux, systemd; Debian)
+	@missing=; for tool in $(TOOLS); do \
+	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	[ -z "$$missing" ] || { \
+	  [ "$$(id -u)" = 0 ] || { echo "install$$missing, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }
 
 build: ## build the release program
 	$(CARGO) build --release
@@ -26,6 +31,7 @@ check: ## formatting, lints, documentation
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) check --quiet --manifest-path fuzz/Cargo.toml --no-default-features
 	for f in examples/*.sh .ci/run; do sh -n $$f || exit 1; done
+	bash -n tests/systemd/with-systemd.sh
 
 clients: tools $(V197) $(V330) ## install the two pinned versions of the real client (git-ignored)
 
@@ -54,6 +60,10 @@ bench: tools ## figures: ticks, plans, hooks, beside a floor in the same run
 	$(CARGO) build --release --quiet
 	$(CARGO) build --release --quiet --example stand-in-agent --example bench
 	target/release/examples/bench
+
+ticks: tools ## two days of the timers' runs under a real systemd, in minutes
+	$(CARGO) build --all-targets --features crash-points
+	TICKS=5760 $(CARGO) test --features crash-points --test cli -- --nocapture under_systemd_days_of_ticks
 
 simulate: ## weeks of work under several switching policies; ARGS=--sweep looks for settings
 	$(CARGO) run --release --quiet --example simulate -- $(ARGS)
@@ -84,14 +94,16 @@ fuzz: ## the guard against hostile and mutated texts: MINUTES=30 for each of TAR
 	    -artifact_prefix=fuzz/finds/$$target- -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 $(ARGS) || exit 1; \
 	done
 
-install: build ## install to PREFIX (DESTDIR is obeyed)
+install: build ## install to PREFIX (DESTDIR is obeyed), with user units that nothing enables by itself
 	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover
 	install -D -m 644 examples/config.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/config.yaml
 	install -D -m 644 examples/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/minimal.yaml
 	install -D -m 644 examples/webhooks.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/webhooks.yaml
+	target/release/claude-failover timers print --generic --program $(PREFIX)/bin/claude-failover \
+	  --to $(DESTDIR)$(PREFIX)/lib/systemd/user
 
 uninstall: ## remove just that
-	rm -f $(DESTDIR)$(PREFIX)/bin/claude-failover
+	rm -f $(DESTDIR)$(PREFIX)/bin/claude-failover $(DESTDIR)$(PREFIX)/lib/systemd/user/claude-failover-*
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/claude-failover
 
 clean: ## remove what was built

@@ -31,3 +31,4 @@ mod scripts;
 mod soak;
 mod switch;
 mod tasks;
+mod timers;

@@ -768,3 +768,20 @@ fn janitor() {
     };
     sweep_run(&["janitor"], 40, litter, settle, run);
 }
+
+#[test]
+fn timers_install_is_killed_anywhere() {
+    use crate::timers::{is_installed, recorded};
+    let args = ["timers", "install"];
+    let settle = |w: &World, n: usize| is_installed(w, &format!("point {n}"));
+    sweep_run(&args, 80, |_| {}, settle, |w, env| recorded(w, &args, env).code);
+}
+
+#[test]
+fn timers_remove_is_killed_anywhere() {
+    use crate::timers::{is_removed, recorded};
+    let args = ["timers", "remove"];
+    let prepare = |w: &World| assert_eq!(recorded(w, &["timers", "install"], &[]).code, 0);
+    let settle = |w: &World, n: usize| is_removed(w, &format!("point {n}"));
+    sweep_run(&args, 30, prepare, settle, |w, env| recorded(w, &args, env).code);
+}

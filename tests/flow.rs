@@ -277,3 +277,16 @@ fn a_quiet_run_changes_no_byte_and_starts_one_child() {
     after.retain(|p, _| !p.starts_with(w.path("state/lock")));
     assert!(after.iter().all(|(p, bytes)| before.get(p) == Some(bytes)), "something was written");
 }
+
+#[test]
+fn a_file_that_is_still_being_written_is_looked_at_again_soon() {
+    let w = World::new();
+    w.write("app/.agent-queue/inbox/t.md", "[[bash:echo x >> n.txt]]\n");
+    w.ok(&["dispatch"]);
+    // What told of it tells only once: without a kick nobody would look before the timer does.
+    assert_eq!((w.place("t").as_str(), w.path("state/kick/task").exists()), ("inbox md", true));
+    until("it was still for a second", SOON, || {
+        w.ok(&["watch"]);
+        w.place("t") != "inbox md"
+    });
+}

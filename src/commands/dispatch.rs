@@ -146,6 +146,10 @@ pub fn cycle(env: &Env) -> Result<Report> {
             break;
         };
         settle_twins(env, &gathered.queues)?;
+        if gathered.queues.iter().any(|queue| queue.unfinished) {
+            // Whatever told of the file tells only once.
+            env.store.kick("task");
+        }
         report.waiting = gathered.plan.waits.iter().map(crate::model::dispatch::Wait::item).collect();
         let mut jobs: Vec<Job> = gathered.unsent.into_iter().map(|r| Job::Unsent(Box::new(r))).collect();
         jobs.extend(gathered.plan.assign.into_iter().map(|a| Job::Assign(Box::new(a))));

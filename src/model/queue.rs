@@ -39,6 +39,8 @@ pub struct ProjectQueue {
     pub refused: Vec<(String, Fault)>,
     /// Why the queue itself could not be read.
     pub unreadable: Option<Fault>,
+    /// Whether a file is still being written: it waits for the next look, which should come soon.
+    pub unfinished: bool,
 }
 
 /// Where the file of a task lies.
@@ -148,6 +150,7 @@ pub mod tests {
             claimed: vec![],
             refused: vec![],
             unreadable: None,
+            unfinished: false,
         }
     }
 

@@ -132,6 +132,7 @@ pub fn read(project: &Project, max_bytes: u64, zone: &TimeZone) -> ProjectQueue 
         claimed: Vec::new(),
         refused: Vec::new(),
         unreadable: None,
+        unfinished: false,
     };
     let inbox = Paths::of(&project.path).inbox();
     let entries = match std::fs::read_dir(&inbox) {
@@ -164,11 +165,11 @@ pub fn read(project: &Project, max_bytes: u64, zone: &TimeZone) -> ProjectQueue 
             queue.claimed.extend(TaskId::new(stem));
         } else if let Some(stem) = text.strip_suffix(".md") {
             match TaskId::new(stem) {
-                Ok(id) => {
-                    if let Some(waiting) = look(&entry.path(), id, &project.name, max_bytes, zone) {
-                        queue.waiting.push(waiting);
-                    }
-                }
+                Ok(id) => match look(&entry.path(), id, &project.name, max_bytes, zone) {
+                    Look::Waiting(waiting) => queue.waiting.push(waiting),
+                    Look::Unfinished => queue.unfinished = true,
+                    Look::Gone => {}
+                },
                 Err(e) => queue.refused.push((shown(text), name_fault(e.reason))),
             }
         }
@@ -185,21 +186,30 @@ fn name_fault(reason: &str) -> Fault {
         .hint("rename it to letters, digits, `.`, `_` and `-`, ending in `.md`")
 }
 
-/// Looks at one waiting file; `None` if it vanished or is still being written.
-fn look(path: &Path, id: TaskId, project: &ProjectName, max_bytes: u64, zone: &TimeZone) -> Option<Waiting> {
+/// What a file of an inbox is found to be.
+enum Look {
+    Waiting(Waiting),
+    /// It is still being written.
+    Unfinished,
+    /// It vanished.
+    Gone,
+}
+
+/// Looks at one waiting file.
+fn look(path: &Path, id: TaskId, project: &ProjectName, max_bytes: u64, zone: &TimeZone) -> Look {
     let file = match open(path) {
         Ok(Some(file)) => file,
-        Ok(None) => return None,
-        Err(fault) => return Some(Waiting { id, header: Err(fault), queued: Timestamp::MAX }),
+        Ok(None) => return Look::Gone,
+        Err(fault) => return Look::Waiting(Waiting { id, header: Err(fault), queued: Timestamp::MAX }),
     };
-    let meta = file.metadata().ok()?;
+    let Ok(meta) = file.metadata() else { return Look::Gone };
     if !is_still(&meta) {
-        return None;
+        return Look::Unfinished;
     }
     let header = head(file, meta.len(), max_bytes).and_then(|text| front_matter::parse(&text, project, &id, zone));
     let written = Timestamp::from_second(meta.mtime()).unwrap_or(Timestamp::MAX);
     let queued = header.as_ref().ok().and_then(|h| h.created).unwrap_or(written);
-    Some(Waiting { id, header, queued })
+    Look::Waiting(Waiting { id, header, queued })
 }
 
 /// Whether a file is complete: it came by a rename (which moves its ctime past its mtime), or has

@@ -20,6 +20,7 @@ die() { echo "with-systemd: $*" >&2; exit 98; }
 # ---------------------------------------------------------------- inside: PID 1 of the new namespaces
 if [ "${1:-}" = --inside ]; then
   set -eu
+  [ $$ = 1 ] || die "--inside is for the script itself"
   work=$2 new=$2/root
   mkdir -p "$new" "$work/layer"
   mount -t tmpfs -o mode=755 tmpfs "$work/layer"

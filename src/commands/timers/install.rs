@@ -30,9 +30,15 @@ pub(super) fn remove(setting: &Setting, end_sessions: bool, dry_run: bool) -> Re
     let systemctl = setting.systemctl()?;
     let _held = if dry_run { None } else { Some(alone(setting)?) };
     let before = before(setting, &systemctl)?;
-    let steps = plan::remove(&before, end_sessions);
+    let (foreign, steps): (Vec<Step>, Vec<Step>) =
+        plan::remove(&before, end_sessions).into_iter().partition(|step| matches!(step, Step::Foreign(_)));
     let mut report = Report { command: "timers remove".into(), dry_run, ..Report::default() };
     carry_out(setting, &systemctl, &steps, &mut report);
+    for step in &foreign {
+        // Not ours to remove, and so no failure of the removal.
+        let (subject, verb, why) = named(step, dry_run);
+        report.waiting.push(Item::new(subject, &verb, why));
+    }
     let goes_on = before.loaded.get(TMUX).is_some_and(|tmux| tmux.active == "active");
     if goes_on && !end_sessions && !steps.is_empty() {
         let stop = format!("systemctl {}stop {TMUX}", if is_user(setting) { "--user " } else { "" });
