@@ -32,6 +32,7 @@ check: ## formatting, lints, documentation
 	$(CARGO) check --quiet --manifest-path fuzz/Cargo.toml --no-default-features
 	for f in examples/*.sh .ci/run; do sh -n $$f || exit 1; done
 	bash -n tests/systemd/with-systemd.sh
+	sh -n tests/systemd/systemctl-recorder.sh
 
 clients: tools $(V197) $(V330) ## install the two pinned versions of the real client (git-ignored)
 

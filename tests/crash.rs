@@ -781,7 +781,10 @@ fn timers_install_is_killed_anywhere() {
 fn timers_remove_is_killed_anywhere() {
     use crate::timers::{is_removed, recorded};
     let args = ["timers", "remove"];
-    let prepare = |w: &World| assert_eq!(recorded(w, &["timers", "install"], &[]).code, 0);
+    let prepare = |w: &World| {
+        let said = recorded(w, &["timers", "install"], &[]);
+        assert_eq!(said.code, 0, "{said:?}");
+    };
     let settle = |w: &World, n: usize| is_removed(w, &format!("point {n}"));
     sweep_run(&args, 30, prepare, settle, |w, env| recorded(w, &args, env).code);
 }

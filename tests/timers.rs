@@ -50,46 +50,14 @@ fn under_systemd_days_of_ticks_leave_nothing_behind() {
     under_a_real_systemd("days_of_ticks_leave_nothing_behind", &ticks);
 }
 
-/// A `systemctl` that notes every call and remembers what it was told, in place of a manager.
-pub const RECORDER: &str = r#"#!/bin/sh
-# Lies in ROOT/bin; the units are in ROOT/home/.config/systemd/user.
-root=${0%/bin/systemctl} units=${0%/bin/systemctl}/home/.config/systemd/user
-mkdir -p "$root/manager/known" "$root/manager/enabled"
-while :; do case $1 in --user | --system | --no-*) shift ;; *) break ;; esac; done
-case $1 in
-is-system-running) cat "$root/manager/is" 2>/dev/null || echo running ; exit ;;
-show)
-    for file in "$units"/claude-failover-*; do
-        name=${file##*/} outdated=no load=not-found file=static active=inactive
-        [ -e "$units/$name" ] || continue
-        if [ -e "$root/manager/known/$name" ]; then
-            load=loaded
-            cmp -s "$root/manager/known/$name" "$units/$name" || outdated=yes
-        fi
-        if [ "$(cat "$root/manager/enabled/$name" 2>/dev/null)" = yes ]; then file=enabled active=active; fi
-        printf 'Id=%s\nLoadState=%s\nUnitFileState=%s\nActiveState=%s\nNeedDaemonReload=%s\n\n' "$name" $load $file $active $outdated
-    done
-    exit
-    ;;
-list-timers) echo '[]' ; exit ;;
-daemon-reload) cp "$units"/claude-failover-* "$root/manager/known/" 2>/dev/null ;;
-esac
-verb=$1
-for word; do
-    case $verb:$word in
-    enable:claude-*) [ -e "$root/manager/known/$word" ] || { echo "Unit $word does not exist" >&2; exit 1; } ; echo yes >"$root/manager/enabled/$word" ;;
-    disable:claude-*) echo no >"$root/manager/enabled/$word" ;;
-    esac
-done
-echo "$*" >>"$root/manager/log"
-"#;
-
-/// Puts the recorder first in the PATH of what `args` starts.
+/// Puts a recorder of `systemctl` first in the PATH of what `args` starts.
 pub fn recorded(w: &World, args: &[&str], env: &[(&str, &str)]) -> crate::common::Said {
     let program = w.path("bin/systemctl");
-    if !program.exists() {
-        w.write("bin/systemctl", RECORDER);
-        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    if program.symlink_metadata().is_err() {
+        std::fs::create_dir_all(w.path("bin")).unwrap();
+        // A link: a program that was just written cannot be run while another thread's fork still has it open.
+        let recorder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/systemd/systemctl-recorder.sh");
+        std::os::unix::fs::symlink(recorder, program).unwrap();
     }
     let path = format!("{}:/usr/bin:/bin", w.path("bin").display());
     let env: Vec<(&str, &str)> = env.iter().copied().chain([("PATH", path.as_str())]).collect();

@@ -315,11 +315,11 @@ pub fn user_name() -> Option<String> {
     nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name)
 }
 
-/// The user to whom a path belongs.
+/// The user to whom a path belongs, or would: of one that is not there yet, the directory that it will be made in.
 #[must_use]
 pub fn owner_name(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
-    let uid = path.metadata().ok()?.uid();
+    let uid = path.ancestors().find_map(|path| path.metadata().ok())?.uid();
     nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
 }
 

@@ -17,10 +17,16 @@ pub(super) fn install(setting: &Setting, dry_run: bool) -> Result<Exit> {
     let mut report = Report { command: "timers install".into(), dry_run, ..Report::default() };
     carry_out(setting, &systemctl, &steps, &mut report);
     report.waiting.extend(remarks(setting, &systemctl, &steps));
+    let whose = match &setting.place.flavour {
+        Flavour::User => String::new(),
+        Flavour::System { user } => format!(", run as `{user}`"),
+    };
     report.summary = match (steps.len(), dry_run) {
         (0, _) => format!("nothing to do: {} units are installed as they should be", setting.units.len()),
-        (_, true) => format!("would install {} units in `{}`", setting.units.len(), setting.dir.display()),
-        _ => format!("{} units in `{}`", setting.units.len(), setting.dir.display()),
+        (_, true) => {
+            format!("would install {} units{whose} in `{}`", setting.units.len(), setting.dir.display())
+        }
+        _ => format!("{} units{whose} in `{}`", setting.units.len(), setting.dir.display()),
     };
     setting.env.out.report(&report);
     Ok(report.exit())

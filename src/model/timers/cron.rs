@@ -27,9 +27,11 @@ pub fn lines(place: &Place) -> Result<String, Unfit> {
         let interval = place.intervals.of(job.name);
         let lock = format!("{}/lock/cron-{}.lock", place.state, job.name);
         let limit = job.limit.as_secs().to_string();
+        // `-o`: a tmux server that a run starts must not keep the lock for as long as it lives.
         let words = [
             "flock",
             "-n",
+            "-o",
             "-E",
             "0",
             &lock,

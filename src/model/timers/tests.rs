@@ -197,12 +197,12 @@ fn a_removal_takes_just_what_is_ours_and_ends_no_session_unasked() {
 fn cron_lines() {
     let plain = Place { program: "/opt/bin/cf".into(), config: "/c.yaml".into(), state: "/s".into(), ..place() };
     let lines = cron::lines(&plain).unwrap();
-    let line = "* * * * * flock -n -E 0 /s/lock/cron-dispatch.lock timeout -k 10 900 /opt/bin/cf --config /c.yaml \
+    let line = "* * * * * flock -n -o -E 0 /s/lock/cron-dispatch.lock timeout -k 10 900 /opt/bin/cf --config /c.yaml \
                 --state-dir /s -q dispatch\n";
     assert!(lines.contains(line), "{lines}");
-    let half = "* * * * * sleep 30; flock -n -E 0 /s/lock/cron-watch.lock ";
+    let half = "* * * * * sleep 30; flock -n -o -E 0 /s/lock/cron-watch.lock ";
     assert!(lines.contains(half) && lines.matches("sleep 30").count() == 1, "{lines}");
-    assert!(lines.contains("*/5 * * * * flock -n -E 0 /s/lock/cron-checkpoint.lock "), "{lines}");
+    assert!(lines.contains("*/5 * * * * flock -n -o -E 0 /s/lock/cron-checkpoint.lock "), "{lines}");
     assert!(lines.lines().any(|line| line.ends_with("-q janitor") && line.contains(" 3 * * * flock")), "{lines}");
     let odd = cron::lines(&place()).unwrap();
     // `%` is a line break to cron, `$` a variable to its shell.
