@@ -206,7 +206,7 @@ fn systemd_finds_nothing_to_say_of_the_units() {
 #[test]
 fn what_the_units_and_cron_start_is_a_command_of_ours() {
     // Commands that are on their way.
-    let coming = ["checkpoint", "janitor", "notify"];
+    let coming = ["janitor", "notify"];
     let mut seen = 0;
     let w = World::new();
     let mut lines: Vec<String> = w.ok(&["timers", "print", "--cron"]).lines().map(str::to_owned).collect();

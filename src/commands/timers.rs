@@ -210,6 +210,7 @@ fn place(env: &Env, flavour: Flavour) -> Result<Place> {
             dispatch: config.dispatch.interval,
             watch: config.watch.interval,
             quota_check: config.quota.interval,
+            checkpoint: config.checkpoint.interval,
             ..Intervals::default()
         },
     })

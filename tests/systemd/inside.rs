@@ -462,7 +462,7 @@ fn days_of_ticks_leave_nothing_behind() {
         ["mine", "p-0", "p-1"].iter().all(|name| state(name) == "idle")
     });
     // What a person would write with `systemctl edit`: the same units, with hardly a pause, each run counted.
-    let jobs = ["watch", "dispatch", "quota-check"];
+    let jobs = ["watch", "dispatch", "quota-check", "checkpoint"];
     for job in jobs {
         let timer = format!("claude-failover-{job}.timer");
         m.edit(
@@ -510,6 +510,7 @@ fn days_of_ticks_leave_nothing_behind() {
         "claude-failover-watch*",
         "claude-failover-dispatch*",
         "claude-failover-quota*",
+        "claude-failover-checkpoint*",
     ]);
     assert!(failed.is_empty(), "{failed}");
 }

@@ -161,7 +161,7 @@ pub fn remove(before: &Before, sessions_too: bool) -> Vec<Step> {
     let is_stamped = |name: &&&String| before.files[**name].contains("\nPersistent=true\n");
     steps.extend(ours.iter().filter(is_stamped).map(|name| Step::ForgetStamp((*name).clone())));
     let is_failed = |name: &&String| before.loaded(name).active == "failed";
-    let failed: Vec<String> = before.loaded.keys().filter(|name| is_failed(&name)).cloned().collect();
+    let failed: Vec<String> = before.loaded.keys().filter(|name| is_failed(name)).cloned().collect();
     if !failed.is_empty() {
         steps.push(Step::ResetFailed(failed));
     }
