@@ -166,7 +166,7 @@ pub fn read(project: &Project, max_bytes: u64, zone: &TimeZone) -> ProjectQueue 
         } else if let Some(stem) = text.strip_suffix(".md") {
             match TaskId::new(stem) {
                 Ok(id) => match look(&entry.path(), id, &project.name, max_bytes, zone) {
-                    Look::Waiting(waiting) => queue.waiting.push(waiting),
+                    Look::Waiting(waiting) => queue.waiting.push(*waiting),
                     Look::Unfinished => queue.unfinished = true,
                     Look::Gone => {}
                 },
@@ -188,7 +188,7 @@ fn name_fault(reason: &str) -> Fault {
 
 /// What a file of an inbox is found to be.
 enum Look {
-    Waiting(Waiting),
+    Waiting(Box<Waiting>),
     /// It is still being written.
     Unfinished,
     /// It vanished.
@@ -200,7 +200,7 @@ fn look(path: &Path, id: TaskId, project: &ProjectName, max_bytes: u64, zone: &T
     let file = match open(path) {
         Ok(Some(file)) => file,
         Ok(None) => return Look::Gone,
-        Err(fault) => return Look::Waiting(Waiting { id, header: Err(fault), queued: Timestamp::MAX }),
+        Err(fault) => return Look::Waiting(Box::new(Waiting { id, header: Err(fault), queued: Timestamp::MAX })),
     };
     let Ok(meta) = file.metadata() else { return Look::Gone };
     if !is_still(&meta) {
@@ -209,7 +209,7 @@ fn look(path: &Path, id: TaskId, project: &ProjectName, max_bytes: u64, zone: &T
     let header = head(file, meta.len(), max_bytes).and_then(|text| front_matter::parse(&text, project, &id, zone));
     let written = Timestamp::from_second(meta.mtime()).unwrap_or(Timestamp::MAX);
     let queued = header.as_ref().ok().and_then(|h| h.created).unwrap_or(written);
-    Look::Waiting(Waiting { id, header, queued })
+    Look::Waiting(Box::new(Waiting { id, header, queued }))
 }
 
 /// Whether a file is complete: it came by a rename (which moves its ctime past its mtime), or has
