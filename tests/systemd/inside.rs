@@ -198,7 +198,7 @@ fn kicks_and_inboxes_lead_to_runs() {
     let start = Instant::now();
     m.drop_task("t", "[[bash:echo x >> n.txt]] [[done]]");
     eventually(&m, "the task is done by path units alone", || m.is_done("t"));
-    println!("figure: a task moved into an inbox was done after {:?}", start.elapsed());
+    eprintln!("figure: a task moved into an inbox was done after {:?}", start.elapsed());
     assert_eq!(std::fs::read_to_string(m.path("app/n.txt")).unwrap(), "x\n");
     // Its client lives on in the server's unit, although the run that started it is over, and holds nothing back.
     eventually(&m, "the runs are over", || property("claude-failover-kick.service", "ActiveState") == "inactive");
@@ -222,7 +222,7 @@ fn kicks_and_inboxes_lead_to_runs() {
         took.push(start.elapsed());
     }
     took.sort();
-    println!("figure: kick to run: least {:?}, median {:?}, most {:?}", took[0], took[5], took[9]);
+    eprintln!("figure: kick to run: least {:?}, median {:?}, most {:?}", took[0], took[5], took[9]);
     assert!(took[5] < Duration::from_secs(2), "{took:?}");
 
     // Floods of both kinds do not kill the path units.
@@ -261,7 +261,6 @@ fn kicks_and_inboxes_lead_to_runs() {
     );
     let watch = row("claude-failover-watch.timer");
     assert!((1.5..2.3).contains(&hours(&watch)), "the new period holds at once: {watch}");
-    println!("{}", m.ok(&["timers", "list"]));
     // A file of somebody else's is left alone, and said.
     m.write(".config/systemd/user/claude-failover-notify.timer", "# mine\n[Timer]\nOnCalendar=daily\n");
     let said = m.cf(&["timers", "install"]);
@@ -343,7 +342,7 @@ fn a_reboot_brings_everything_back() {
         })
     };
     eventually(&m, "all sessions are back", || is_back(&m));
-    println!("figure: after the manager had started, all sessions were back after {:?}", booted.elapsed());
+    eprintln!("figure: after the manager had started, all sessions were back after {:?}", booted.elapsed());
     assert_eq!(of(&m, "conversation"), conversations, "with their conversations");
     assert_eq!(names.map(|n| m.session(n)["lease"]["task"].clone()), tasks, "with their tasks");
     let server = server_pid().unwrap();
@@ -408,7 +407,6 @@ fn a_run_that_fails_is_told() {
     assert_eq!(property("claude-failover-quota-check.service", "Result"), "success");
     assert!(!told(&m).contains("quota-check"), "{}", told(&m));
     let listed = m.ok(&["timers", "list"]);
-    println!("{listed}");
     assert!(listed.lines().any(|l| l.contains("dispatch.timer") && l.contains("timeout")), "{listed}");
     assert!(listed.lines().any(|l| l.contains("quota-check.timer") && l.contains("ok (5)")), "{listed}");
     // A person's own changes stay, whatever is installed or removed.
@@ -493,7 +491,7 @@ fn days_of_ticks_leave_nothing_behind() {
     // At rest, as before: a run that is under way has locks and temp files.
     let after = Size::of(&m);
     let counts = jobs.map(|job| format!("{job} {}", ticks(job))).join(", ");
-    println!("figure: {counts} ticks in {:?}: {before:?} -> {after:?}", start.elapsed());
+    eprintln!("figure: {counts} ticks in {:?}: {before:?} -> {after:?}", start.elapsed());
     for job in jobs {
         systemctl(&["stop", &format!("claude-failover-{job}.timer")]);
     }
