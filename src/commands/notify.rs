@@ -77,6 +77,10 @@ fn drain(env: &Env, args: &Args) -> Result<Exit> {
         note_failed(env, unit);
     }
     if env.config.notify.targets.is_empty() {
+        if !args.dry_run {
+            // Else the path unit that it has woken would look for ever.
+            env.store.take_kick("notify");
+        }
         "no target is configured".clone_into(&mut report.summary);
         env.out.report(&report);
         return Ok(Exit::Done);

@@ -92,7 +92,7 @@ pub const JOBS: [Job; 6] = [
 ];
 
 impl Intervals {
-    /// From the end of a run to the next; `None` for what runs once a day.
+    /// From the end of a run to the next; `None` for what runs once an hour, by the calendar.
     #[must_use]
     pub fn of(&self, job: &str) -> Option<SignedDuration> {
         match job {
@@ -246,6 +246,7 @@ const TEMPLATES: &[(&str, &str)] = templates!(
     "claude-failover-dispatch.timer",
     "claude-failover-notify.service",
     "claude-failover-notify.timer",
+    "claude-failover-notify.path",
     "claude-failover-checkpoint.service",
     "claude-failover-checkpoint.timer",
     "claude-failover-janitor.service",

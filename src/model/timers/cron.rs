@@ -57,9 +57,9 @@ pub fn lines(place: &Place) -> Result<String, Unfit> {
     Ok(text)
 }
 
-/// The five fields for a period; once a day, at this minute past three, for what has none.
+/// The five fields for a period; once an hour, at this minute, for what has none.
 fn when(interval: Option<SignedDuration>, minute: u32) -> String {
-    let Some(interval) = interval else { return format!("{minute} 3 * * *") };
+    let Some(interval) = interval else { return format!("{minute} * * * *") };
     let minutes = (interval.as_secs() + 30) / 60;
     match minutes {
         ..=1 => "* * * * *".to_owned(),
