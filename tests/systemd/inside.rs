@@ -225,6 +225,10 @@ fn kicks_and_inboxes_lead_to_runs() {
     eprintln!("figure: kick to run: least {:?}, median {:?}, most {:?}", took[0], took[5], took[9]);
     assert!(took[5] < Duration::from_secs(2), "{took:?}");
 
+    // What is to be told has a run of its own.
+    std::fs::write(m.state("kick/notify"), "").unwrap();
+    eventually(&m, "notify has taken its kick", || !m.state("kick/notify").exists());
+
     // Floods of both kinds do not kill the path units.
     for n in 0..300 {
         std::fs::write(m.path(&format!("web/.agent-queue/inbox/.note-{n}")), "").unwrap();
@@ -232,7 +236,7 @@ fn kicks_and_inboxes_lead_to_runs() {
         std::thread::sleep(Duration::from_millis(5));
     }
     eventually(&m, "all kicks are taken", || std::fs::read_dir(m.state("kick")).unwrap().next().is_none());
-    for unit in ["claude-failover-kick.path", "claude-failover-inbox.path"] {
+    for unit in ["claude-failover-kick.path", "claude-failover-inbox.path", "claude-failover-notify.path"] {
         assert_eq!(property(unit, "ActiveState"), "active", "{unit}");
     }
 
