@@ -303,7 +303,10 @@ fn copy(asked: &Asked<'_>, all: &mut Vec<Change>) {
                 Dir::Known(dir) => dir.as_path(),
                 Dir::Unknown => Path::new(""),
             };
-            source.known().is_some_and(|text| paths::normalised(&dir.join(text)) == Path::new("/dev/null"))
+            match source.known() {
+                Some(text) => paths::normalised(&dir.join(text)) == Path::new("/dev/null"),
+                None => source.has_glob() && !source.has_unknown() && source.could_be("/dev/null"),
+            }
         };
         if target.sources.iter().any(is_empty) {
             all.push(Change::Empty { path: to.clone() });

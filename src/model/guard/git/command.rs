@@ -116,7 +116,7 @@ pub(super) fn changed(dir: &Dir, change: &Value, context: &Context<'_>) -> Dir {
     }
 }
 
-/// A path with the links that the line has made followed.
+/// A path with the links followed that the line has made, and the one that is always there.
 fn through_links(mut path: PathBuf, links: &[(PathBuf, PathBuf)]) -> PathBuf {
     const MAX_LINKS: usize = 40;
     for _ in 0..MAX_LINKS {
@@ -124,7 +124,8 @@ fn through_links(mut path: PathBuf, links: &[(PathBuf, PathBuf)]) -> PathBuf {
             let rest = path.strip_prefix(link).ok()?;
             Some(if rest.as_os_str().is_empty() { target.clone() } else { target.join(rest) })
         });
-        match next {
+        let root = || Some(Path::new("/").join(path.strip_prefix("/proc/self/root").ok()?));
+        match next.or_else(root) {
             Some(next) if next != path => path = next,
             _ => break,
         }

@@ -115,6 +115,7 @@ fn the_branch_is_read_from_files_and_from_the_line() {
         ("git worktree add ../w main; git -C ../w reset", Head::Unreadable),
         ("gh pr checkout 7; git reset", Head::Detached),
         ("ln -s / /tmp/l; git -C /tmp/l/home/u/onmain reset", branch("main")),
+        ("git -C /proc/self/root/home -C u/onmain reset", branch("main")),
         ("ln -s /home/u /tmp/l; timeout 5 git -C /tmp/l/onmain reset", branch("main")),
         ("git -C /?ome -C u/onmain reset", branch("main")),
         ("cd /h*/u/onmain && git reset", branch("main")),

@@ -284,10 +284,16 @@ fn tilde(path: &Value, call: &Call, home: &Path) -> Option<Value> {
     Some(value)
 }
 
-/// Whether a path begins with `/`, what is unknown before it taken for empty.
+/// Whether a path begins with `/`, what is unknown before it taken for empty. `${X:?}` is not: there the shell
+/// stops. A working directory that is not known is not empty either, but may be `/`.
 fn is_absolute(path: &Value) -> bool {
     for part in path.parts() {
         match part {
+            Part::Unknown(unknown)
+                if unknown.filled && !["$PWD", "$(pwd)"].contains(&unknown.written.as_str()) =>
+            {
+                return false;
+            }
             Part::Unknown(_) => {}
             Part::Text(text) | Part::Glob(text) => return text.starts_with('/'),
         }

@@ -78,7 +78,8 @@ impl Paths<'_> {
     /// Whether a path is, or could be, a disk.
     #[must_use]
     pub fn is_disk(&self, path: &Absolute) -> bool {
-        if path.adrift || path.names.first().and_then(Value::known) != Some("dev") {
+        let is_dev = |first: &Value| !first.has_glob() && first.if_empty() == "dev";
+        if path.adrift || !path.names.first().is_some_and(is_dev) {
             return false;
         }
         match path.names.get(1..).unwrap_or_default() {

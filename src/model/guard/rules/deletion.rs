@@ -53,6 +53,7 @@ pub static RULES: &[Rule] = &[
             "mv -t /tmp /usr/local/bin",
             ": > /etc/passwd",
             "cp /dev/null /etc/hosts",
+            "cp /dev/?ull /etc/hosts",
             "cp $PWD/../../../dev/null /etc/hosts",
             "tee /etc/hosts < /dev/null",
             "(echo x) > /etc/hosts",
@@ -147,8 +148,8 @@ pub static RULES: &[Rule] = &[
         id: "fs.delete-unresolved",
         effect: Effect::Block,
         title: "deletes a path that is protected if what is not known in it turns out to be empty",
-        instead: "Name the directory, or let the shell stop where it is empty: `out=./build; rm -rf \"$out\"`, \
-                  `rm -rf \"$PWD/build\"`.",
+        instead: "Name the directory, or let the shell stop where it is empty: `rm -rf \"$PWD/build\"`, \
+                  `rm -rf \"${out:?}\"/*`.",
         verbs: VERBS,
         finds: &[
             "rm -r \"$OUT\"/*",
@@ -168,9 +169,12 @@ pub static RULES: &[Rule] = &[
             "rm -rf \"$OUT\"/../..",
             "rm -f \"$OUT\"/*",
             "rm -rf /$X",
+            "cd \"$D\" && rm -rf \"$PWD\"/*",
         ],
         passes: &[
             "rm -rf \"$OUT\"",
+            "rm -rf \"${OUT:?}\"/*",
+            "rm -rf -- ${OUT:?not set}/",
             "rm -rf $OUT",
             "rm -rf \"$OUT\"/build",
             "rm -rf \"$OUT\"/*.o",

@@ -27,6 +27,7 @@ pub static RULES: &[Rule] = &[
             "dd if=x of=/dev/../dev/sda",
             "dd if=x of=//dev/vda1",
             "dd if=x of=/dev/sd$X",
+            "dd if=x of=/dev$X/sda",
             "/usr/bin/dd if=x of=/dev/xvda",
             "cd /dev && dd if=/dev/zero of=sda",
         ],

@@ -52,8 +52,12 @@ fn xargs(call: &Call) -> Vec<Inner> {
         None if parsed.has("i") => Some(parsed.value("i").and_then(Value::known).unwrap_or("{}").to_owned()),
         None => None,
     };
-    let input = if parsed.has("a") { None } else { call.stdin.text.as_ref() };
-    let taint = if parsed.has("a") { Taint::NONE } else { call.stdin.taint };
+    let nothing = Value::default();
+    let (input, taint) = match parsed.value("a").map(Value::known) {
+        Some(Some("/dev/null")) => (Some(&nothing), Taint::NONE),
+        Some(_) => (None, Taint::NONE),
+        None => (call.stdin.text.as_ref(), call.stdin.taint),
+    };
     let unseen = Value::unknown(marker.as_deref().unwrap_or("{}"), taint, false);
     let items = input.map(|text| {
         if parsed.has("0") {
