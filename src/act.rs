@@ -6,6 +6,7 @@ pub mod assign;
 pub mod checkpoint;
 pub mod deliver;
 pub mod deploy;
+pub mod doctor;
 pub mod end;
 pub mod gather;
 pub mod janitor;

@@ -103,11 +103,13 @@ pub enum Command {
     Config(commands::config::Args),
     DeployHook(commands::deploy_hook::Args),
     Dispatch(commands::dispatch::Args),
+    Doctor(commands::doctor::Args),
     #[command(hide = true)]
     Event(commands::event::Args),
     Explain(commands::explain::Args),
     Guard(commands::guard::Args),
     Janitor(commands::janitor::Args),
+    Init(commands::init::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
     Notify(commands::notify::Args),

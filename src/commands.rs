@@ -5,9 +5,11 @@ pub mod checkpoint;
 pub mod config;
 pub mod deploy_hook;
 pub mod dispatch;
+pub mod doctor;
 pub mod event;
 pub mod explain;
 pub mod guard;
+pub mod init;
 pub mod janitor;
 pub mod launch;
 pub mod log;
@@ -40,10 +42,12 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
         Command::DeployHook(args) => deploy_hook::run(&env()?, args),
         Command::Dispatch(args) => dispatch::run(&env()?, args),
+        Command::Doctor(args) => doctor::run(&cli.global, args),
         Command::Event(args) => event::run(&cli.global, args),
         Command::Explain(args) => explain::run(&env()?, args),
         Command::Guard(args) => guard::run(&cli.global, args),
         Command::Janitor(args) => janitor::run(&env()?, args),
+        Command::Init(args) => init::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
         Command::Notify(args) => notify::run(&env()?, args),

@@ -351,7 +351,7 @@ fn read(path: &Path) -> Result<String> {
     let meta = path
         .metadata()
         .with_context(|| format!("could not read the configuration `{}`", path.display()))
-        .hint("name the file with `--config`, or copy `examples/minimal.yaml` to where it is looked for")?;
+        .hint("name the file with `--config`, or let `claude-failover init` write one")?;
     anyhow::ensure!(meta.is_file(), "the configuration is not a file: `{}`", path.display());
     anyhow::ensure!(meta.len() <= MAX_BYTES, "the configuration is larger than 1 MiB: `{}`", path.display());
     let bytes =

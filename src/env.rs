@@ -11,6 +11,7 @@ use crate::model::notify::Event;
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::guard_policy;
+use crate::sys::journald;
 use crate::sys::paths::{self, Roots};
 use crate::sys::store::{Locked, LogEntry, Store};
 use crate::sys::{clock, tmux::Tmux};
@@ -173,13 +174,16 @@ impl Env {
     /// Notes a change in the log, at the time it was made, and tells people of it if it is an event.
     pub fn note(&self, entry: &LogEntry<'_>) {
         self.tell(entry);
-        log::info!(
-            "{}: {}{} ({})",
-            entry.command,
-            entry.what,
-            entry.session.map(|s| format!(" `{s}`")).unwrap_or_default(),
-            entry.why
-        );
+        // The journal is told by the store, with fields; not by a plain line as well.
+        if !journald::is_on() {
+            log::info!(
+                "{}: {}{} ({})",
+                entry.command,
+                entry.what,
+                entry.session.map(|s| format!(" `{s}`")).unwrap_or_default(),
+                entry.why
+            );
+        }
         self.store.note(clock::now(), entry);
     }
 

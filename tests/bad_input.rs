@@ -224,8 +224,9 @@ fn a_disk_that_is_really_full_changes_nothing() {
     w.task("t", "[[say:x]]");
     w.ok(&["status"]);
     // A small file system of its own, in a mount namespace of its own, filled to the last block.
+    // Without the reserve, which would be given up first.
     let script = r#"set -e
-        cp -a "$1/state" "$1/kept"; mount -t tmpfs -o size=160k,mode=700 tmpfs "$1/state"; cp -a "$1/kept/." "$1/state/"
+        cp -a "$1/state" "$1/kept"; rm "$1/kept/reserve"; mount -t tmpfs -o size=160k,mode=700 tmpfs "$1/state"; cp -a "$1/kept/." "$1/state/"
         head -c 1M /dev/zero >"$1/state/filler" 2>/dev/null || true
         if "$2" dispatch; then exit 50; else echo "code $?"; fi
         if "$2" launch mine; then exit 51; else echo "code $?"; fi
@@ -235,6 +236,24 @@ fn a_disk_that_is_really_full_changes_nothing() {
     assert!(said.contains("No space left on device") && !said.contains("code 101"), "{said}");
     assert_eq!(said.matches("code 1\n").count(), 2, "{said}");
     assert_eq!(w.place("t"), "done md", "{said}");
+}
+
+#[test]
+fn on_a_full_disk_the_reserve_brings_to_its_end_what_was_begun() {
+    let w = World::new();
+    w.task("t", "[[say:x]]");
+    w.ok(&["status"]);
+    let script = r#"set -e
+        cp -a "$1/state" "$1/kept"; mount -t tmpfs -o size=300k,mode=700 tmpfs "$1/state"; cp -a "$1/kept/." "$1/state/"
+        head -c 1M /dev/zero >"$1/state/filler" 2>/dev/null || true
+        if "$2" dispatch; then exit 50; else echo "code $?"; fi
+        test -e "$1/state/reserve" || exit 51
+        "$2" deploy-hook app; if [ -e "$1/state/reserve" ]; then exit 52; fi
+        rm "$1/state/filler"; "$2" doctor --fix || echo "code $?"
+        test -s "$1/state/reserve" && echo "made again""#;
+    let said = unshared(&w, script);
+    assert!(said.contains("no room to work"), "nothing new is begun by it: {said}");
+    assert!(said.contains("proved to block") && said.contains("made again"), "{said}");
 }
 
 /// Runs a script in a mount namespace of its own, as root of it.

@@ -788,3 +788,66 @@ fn timers_remove_is_killed_anywhere() {
     let settle = |w: &World, n: usize| is_removed(w, &format!("point {n}"));
     sweep_run(&args, 30, prepare, settle, |w, env| recorded(w, &args, env).code);
 }
+
+#[test]
+fn doctor_that_fixes_is_killed_anywhere() {
+    let prepare = |w: &World| {
+        w.write("config.yaml", w.read("config.yaml") + "allow_volatile_state: true\n");
+        w.ok(&["deploy-hook", "app"]);
+        w.ok(&["status"]);
+        std::fs::remove_dir(w.path("state/kick")).unwrap();
+        std::fs::remove_file(w.path("state/lock/watch.lock")).unwrap();
+        std::fs::remove_file(w.path("state/reserve")).unwrap();
+        std::fs::remove_file(w.path("acct/todos")).unwrap();
+        std::fs::remove_file(w.path("app/.claude/hooks/claude-failover-guard.sh")).unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(w.path("state/events"), open).unwrap();
+        // Damaged, but in the form of the sweep's own check: not of its type.
+        w.write("state/switch/memory.json", "{\"version\":1,\"last\":[\"nonsense\"],\"no_room\":7}");
+    };
+    let settle = |w: &World, n: usize| {
+        assert_eq!(w.cf(&["deploy-hook", "app", "--check"]).code, 0, "point {n}");
+        assert!(w.path("state/kick").is_dir() && w.path("state/lock/watch.lock").exists(), "point {n}");
+        assert_eq!(w.path("state/reserve").metadata().unwrap().len(), 64 << 10, "point {n}");
+        assert!(w.path("acct/todos").canonicalize().is_ok(), "point {n}");
+        let kept = crate::common::tree(&w.path("state/quarantine"));
+        assert_eq!(kept.len(), 1, "point {n}: moved once, never lost: {kept:?}");
+        let again = w.cf(&["doctor", "--fix"]);
+        assert!(!again.err.contains("fix:"), "point {n}: {again:?}");
+    };
+    // Warnings and faults of the world that no fix is for are left: 5 is as good as 0.
+    let run = |w: &World, env: &[(&str, &str)]| match w.cf_env(&["doctor", "--fix"], env).code {
+        5 => 0,
+        code => code,
+    };
+    sweep_run(&["doctor"], 12, prepare, settle, run);
+}
+
+#[test]
+fn init_is_killed_anywhere() {
+    let run = |w: &World, env: &[(&str, &str)]| {
+        let app = w.path("app").display().to_string();
+        let config = w.path("home/c/config.yaml").display().to_string();
+        let account = format!("main={}", w.path("fresh").display());
+        let args = ["--config", &config, "init", "--yes", "--account", &account, "--project", &app];
+        w.cf_env(&args, env).code
+    };
+    let prepare = |w: &World| {
+        let _ = std::fs::remove_dir_all(w.path("app/.agent-queue"));
+        w.write("home/.claude-shared/projects/-x/one.jsonl", "{}\n");
+    };
+    let settle = |w: &World, n: usize| {
+        let config = w.path("home/c/config.yaml").display().to_string();
+        assert_eq!(w.cf(&["--config", &config, "config", "check"]).code, 0, "point {n}");
+        for dir in
+            ["app/.agent-queue/inbox", "app/.agent-queue/failed", "state/switch/history", "fresh/projects/-x"]
+        {
+            assert!(w.path(dir).is_dir(), "point {n}: {dir}");
+        }
+        let again = w.json(&["--config", &config, "init", "--yes"]);
+        assert_eq!(again["actions"], serde_json::json!([]), "point {n}: {again}");
+        let litter: Vec<_> = crate::common::tree(&w.path("fresh")).into_keys().collect();
+        assert!(litter.len() <= 3, "point {n}: {litter:?}");
+    };
+    sweep_run(&["init"], 30, prepare, settle, run);
+}

@@ -111,7 +111,11 @@ pub fn ready(env: &Env, account: &Account, spec: &Spec) -> Result<Ready> {
     made().map_err(|e| refused(&e))
 }
 
-fn session_command(env: &Env, session: &str, project: Option<&str>) -> Result<String> {
+/// The command line of the entry in a session's overlay.
+///
+/// # Errors
+/// If a path of it is not text.
+pub fn session_command(env: &Env, session: &str, project: Option<&str>) -> Result<String> {
     let (program, timeout) = deploy::programs(env)?;
     let parts = Parts { program: &program, timeout: &timeout, state: env.store.root() };
     entry::session_command(&parts, session, project).ok_or_else(|| {

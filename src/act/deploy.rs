@@ -7,8 +7,10 @@
 //! Order: the record with the old text, the exclude lines, the script, the entry. A run that is killed
 //! between two of them leaves a project that works as before, or one that is guarded.
 
+mod check;
 mod remove;
 
+pub use check::{Checked, check, entries};
 pub use remove::{Removed, by_record, remove};
 
 use anyhow::{Result, anyhow};

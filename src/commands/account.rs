@@ -43,6 +43,14 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     }
 }
 
+/// Logs an account in, as `account login` does: for `init`.
+///
+/// # Errors
+/// If the client does not log in.
+pub fn log_in(env: &Env, name: &AccountName) -> Result<Exit> {
+    login::login(env, &login::Login { name: name.clone(), print: false })
+}
+
 /// An account of the configuration.
 fn account<'a>(env: &'a Env, name: &AccountName) -> Result<&'a Account> {
     env.config

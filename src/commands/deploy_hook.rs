@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 mod machine;
 
-use crate::act::deploy::{self, Plan, SETTINGS};
-use crate::act::self_test::{self, Entry};
+use crate::act::deploy::{self, Plan};
+use crate::act::self_test;
 use crate::env::Env;
 use crate::error::{Exit, Mark};
-use crate::model::deploy::{Fault, settings};
+use crate::model::deploy::Fault;
 use crate::model::report::{Item, Report};
-use crate::sys::{deployed, paths, queue};
+use crate::sys::{paths, queue};
 
 /// Put the guard into projects, and prove that it blocks
 ///
@@ -115,7 +115,7 @@ fn put(env: &Env, name: &str, dir: &std::path::Path, dry_run: bool) -> Result<It
     if let Some(fault) = deploy::faults(&plan.wanted).into_iter().next() {
         return Err(anyhow!(fault.what));
     }
-    prove(env, &plan.wanted)?;
+    self_test::prove(env, &deploy::entries(&plan.wanted)?, &plan.wanted.project)?;
     let verb = if before.is_done() { "up to date" } else { "deployed" };
     Ok(Item::new(name, verb, format!("{}; proved to block", what(&plan))))
 }
@@ -132,22 +132,7 @@ fn what(plan: &Plan) -> String {
     text
 }
 
-/// Runs every entry that is installed in the project, as the client would.
-fn prove(env: &Env, wanted: &deploy::Wanted) -> Result<()> {
-    let mut entries = Vec::new();
-    for name in SETTINGS {
-        let path = wanted.project.join(".claude").join(name);
-        let text = deployed::text(&path)?.unwrap_or_default();
-        for command in settings::read(&text).map(|v| settings::ours(&v)).unwrap_or_default() {
-            let what = format!("the entry in `{}`", path.display());
-            entries.push(Entry { what, command, script: Some(wanted.script.clone()) });
-        }
-    }
-    self_test::prove(env, &entries, &wanted.project)
-}
-
 fn check(env: &Env, name: &str, dir: &std::path::Path) -> Vec<Item> {
-    let faults = deploy::wanted(env, dir).map(|wanted| (deploy::faults(&wanted), wanted));
     let item = |fault: &Fault| {
         let hint = match fault.kind {
             crate::model::deploy::FaultKind::Disabled => {
@@ -160,10 +145,10 @@ fn check(env: &Env, name: &str, dir: &std::path::Path) -> Vec<Item> {
         };
         Item::failed(name, fault.kind.as_str(), &fault.what).hint(Some(hint))
     };
-    match faults {
+    match deploy::check(env, dir, false) {
         Err(e) => vec![Item::error(name, "missing", &e)],
-        Ok((faults, _)) if !faults.is_empty() => faults.iter().map(item).collect(),
-        Ok((_, wanted)) => match prove(env, &wanted) {
+        Ok(checked) if !checked.faults.is_empty() => checked.faults.iter().map(item).collect(),
+        Ok(checked) => match checked.proof {
             Ok(()) => vec![Item::new(name, "in order", "installed, and proved to block")],
             Err(e) => vec![Item::error(name, "does not block", &e)],
         },

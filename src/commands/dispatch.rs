@@ -11,6 +11,7 @@ use crate::env::Env;
 use crate::error::{Exit, Mark};
 use crate::model::account::AccountView;
 use crate::model::dispatch::{Assignment, How, Plan, Refusal, Slot, SlotUse, Snapshot, plan, slot_use};
+use crate::model::doctor::machine::{LEAST_BYTES, LEAST_INODES};
 use crate::model::name::{AccountName, TaskRef};
 use crate::model::queue::{ProjectQueue, dependencies};
 use crate::model::report::{Item, Report};
@@ -314,7 +315,7 @@ fn above_threshold(env: &Env, account: &AccountView) -> Option<String> {
 /// Refuses to begin what a full disk would leave half done.
 fn check_room(env: &Env) -> Result<()> {
     if let Some((bytes, inodes)) = queue::room(env.store.root())
-        && (bytes < 4 << 20 || inodes < 64)
+        && (bytes < LEAST_BYTES || inodes < LEAST_INODES)
     {
         return Err(anyhow!(
             "no room to work: {bytes} bytes and {inodes} inodes are free at `{}`",

@@ -13,6 +13,8 @@ use crate::act::look::{self, Scene};
 use crate::env::{Env, local, short};
 use crate::error::Exit;
 use crate::model::dispatch::{Plan, Wait};
+use crate::model::doctor::pool::orphans;
+use crate::model::doctor::runs::overdue;
 use crate::model::observe::words;
 use crate::model::queue::ProjectQueue;
 use crate::model::report::Report;
@@ -154,25 +156,18 @@ fn needs_of_queues(
         let (subject, what) = (wait.subject.clone(), wait.reason.clone());
         needs.push(Need { subject, what, hint: wait.hint.clone() });
     }
-    for q in queues {
-        for id in &q.claimed {
-            let held = records
-                .iter()
-                .filter_map(|r| r.lease.as_ref())
-                .any(|l| l.task.project == q.project && l.task.id == *id);
-            let (what, hint) = match broken.first() {
-                _ if held => continue,
-                // A hint to queue it again would let it run twice, if that session is at it.
-                Some(broken) => {
-                    (format!("claimed, and the record of `{}` that may have it is damaged", broken.name), None)
-                }
-                None => {
-                    let hint = format!("claude-failover task retry {id} --project {}", q.project);
-                    ("claimed, but no session has it".to_owned(), Some(hint))
-                }
-            };
-            needs.push(Need { subject: format!("{}:{id}", q.project), what, hint });
-        }
+    for task in orphans(queues, records) {
+        let (what, hint) = match broken.first() {
+            // A hint to queue it again would let it run twice, if that session is at it.
+            Some(broken) => {
+                (format!("claimed, and the record of `{}` that may have it is damaged", broken.name), None)
+            }
+            None => {
+                let hint = format!("claude-failover task retry {} --project {}", task.id, task.project);
+                ("claimed, but no session has it".to_owned(), Some(hint))
+            }
+        };
+        needs.push(Need { subject: task.to_string(), what, hint });
     }
 }
 
@@ -180,10 +175,11 @@ fn needs_of_queues(
 fn needs_of_runs(env: &Env, records: &[SessionRecord], queues: &[ProjectQueue], needs: &mut Vec<Need>) {
     let busy = records.iter().any(|r| r.client.is_some());
     let waiting = queues.iter().any(|q| !q.waiting.is_empty());
-    for (command, wanted) in [("watch", busy), ("dispatch", waiting)] {
-        let age = env.store.last_run(command).map(|at| env.now.duration_since(at));
-        if wanted && age.is_some_and(|age| age.as_mins() >= 15) {
-            let what = format!("has not run for {}", age.map(words).unwrap_or_default());
+    let (watch, dispatch) = (env.config.watch.interval, env.config.dispatch.interval);
+    for (command, wanted, interval) in [("watch", busy, watch), ("dispatch", waiting, dispatch)] {
+        let late = overdue(env.now, env.store.last_run(command), interval);
+        if let Some(age) = late.filter(|_| wanted) {
+            let what = format!("has not run for {age}");
             let hint = Some(format!("look at its timer, or run `claude-failover {command}`"));
             needs.push(Need { subject: command.to_owned(), what, hint });
         }

@@ -17,6 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use link::{close_dir, exchange, is_place_holder, move_and_link, point_link, sweep_home, symlink};
@@ -73,6 +74,22 @@ mod crash {
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
+/// The size of the file that keeps room free, in bytes.
+pub const RESERVE: usize = 64 << 10;
+
+static SPARE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names the file that is given up when the disk is full, so that what was begun can be brought to its end.
+pub fn spend_when_full(path: &Path) {
+    let _ = SPARE.set(path.to_owned());
+}
+
+/// Whether an error is one of a full disk, and there was something to give up.
+fn made_room(error: &anyhow::Error) -> bool {
+    let full = matches!(io_kind(error), Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
+    full && SPARE.get().is_some_and(|path| fs::remove_file(path).is_ok())
+}
+
 fn parent(path: &Path) -> Result<&Path> {
     path.parent().with_context(|| format!("a path without a directory: `{}`", path.display()))
 }
@@ -112,6 +129,13 @@ fn open_temp(path: &Path, mode: u32) -> Result<(PathBuf, File)> {
 
 /// Writes a temp file beside `path`, complete and on disk.
 fn temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
+    match try_temp_beside(path, bytes, mode) {
+        Err(e) if made_room(&e) => try_temp_beside(path, bytes, mode),
+        other => other,
+    }
+}
+
+fn try_temp_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
     let (temp, mut file) = open_temp(path, mode)?;
     let written = (|| {
         step("write temp file");
@@ -343,6 +367,27 @@ pub fn ensure_dir_mode(path: &Path, mode: u32) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(e).with_context(|| format!("could not make directory `{}`", path.display())),
     }
+}
+
+/// Changes the mode of a file or directory; a link is refused, not followed.
+///
+/// # Errors
+/// If it is a link, is gone, or is not ours.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    step("chmod");
+    // By its descriptor: what is changed is what was looked at. Without a right to read it, by its name.
+    let flags = (nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK).bits();
+    let permissions = fs::Permissions::from_mode(mode);
+    let changed = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file.set_permissions(permissions),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => match fs::symlink_metadata(path) {
+            Ok(meta) if !meta.file_type().is_symlink() => fs::set_permissions(path, permissions),
+            Ok(_) => Err(io::Error::other("it is a link")),
+            Err(e) => Err(e),
+        },
+        Err(e) => Err(e),
+    };
+    changed.with_context(|| format!("could not change the mode of `{}`", path.display()))
 }
 
 /// Appends one line in one write, without fsync: evidence, never the only record of anything.

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::store::Store;
-use super::{atomic, home, login};
+use super::{atomic, home, login, process};
 use crate::config::{Account, Client, Config};
 use crate::error::{Mark, hinted};
 use crate::model::account::{AccountKind, Login};
@@ -266,6 +266,38 @@ pub fn is_of_session(pid: i32, session: &SessionName, state: &Path) -> bool {
     let Ok(environ) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
     let has = |wanted: String| environ.split(|b| *b == 0).any(|entry| entry == wanted.as_bytes());
     has(format!("{SESSION_VAR}={session}")) && has(format!("{STATE_VAR}={}", state.display()))
+}
+
+/// What the client says to `--version`, in the environment of a session: whatever it writes at its start, it
+/// writes into the home of an account.
+///
+/// # Errors
+/// Why it says nothing.
+pub fn said_version(program: &Path, path: &str, home: &Path, account_home: &Path) -> Result<String, String> {
+    let variables: [(&str, &std::ffi::OsStr); 5] = [
+        ("PATH", path.as_ref()),
+        ("HOME", home.as_os_str()),
+        ("LANG", "C.UTF-8".as_ref()),
+        ("CLAUDE_CONFIG_DIR", account_home.as_os_str()),
+        ("DISABLE_AUTOUPDATER", "1".as_ref()),
+    ];
+    let limit = std::time::Duration::from_secs(15);
+    match process::feed(program, &["--version"], &variables, Path::new("/"), "", limit) {
+        Ok(said) if said.status == 0 => Ok(said.stdout.trim().to_owned()),
+        Ok(said) => {
+            let first = said.stderr.lines().chain(said.stdout.lines()).next().unwrap_or("it said nothing");
+            Err(format!("status {}: {}", said.status, crate::model::name::shown(first)))
+        }
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Whether any process was launched by us for a session; `None` if the processes cannot be listed.
+#[must_use]
+pub fn has_client(session: &SessionName, state: &Path) -> Option<bool> {
+    let pids = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = pids.filter_map(|e| e.file_name().to_str().and_then(|n| n.parse::<i32>().ok()));
+    Some(pids.any(|pid| is_of_session(pid, session, state)))
 }
 
 /// Whether a client of this home is refreshing its login right now: a kill in that moment loses the

@@ -28,6 +28,18 @@ pub fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// Whether something keeps the kernel's clock right; `None` if the kernel does not say.
+#[must_use]
+pub fn is_synchronised() -> Option<bool> {
+    // SAFETY: all zeroes is a valid `timex`, and asks without setting anything.
+    let mut ask: nix::libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live value of the right type.
+    match unsafe { nix::libc::adjtimex(&raw mut ask) } {
+        -1 => None,
+        state => Some(state != nix::libc::TIME_ERROR),
+    }
+}
+
 /// Polls until the closure answers or the time is over; the first look is at once.
 pub fn wait_for<T>(limit: Duration, every: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();

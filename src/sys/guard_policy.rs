@@ -242,6 +242,12 @@ fn read(state: &Path) -> Result<Option<Compiled>> {
     state_file::read(&path(state), VERSION)
 }
 
+/// The configuration from which the policy of a state directory is compiled, if there is one.
+#[must_use]
+pub fn compiled_from(state: &Path) -> Option<PathBuf> {
+    read(state).ok().flatten().map(|compiled| compiled.source.path)
+}
+
 /// The policy that holds for a session now. Looks whether the configuration has changed since it was
 /// compiled, and compiles it then.
 #[must_use]

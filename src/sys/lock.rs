@@ -134,6 +134,27 @@ pub fn wait_dir(dir: &Path, limit: Duration) -> Result<Held, LockError> {
     }
 }
 
+/// Whether two holders of one lock are told apart on the file system where it lies; `None` if somebody has it
+/// now. It is held for less than a millisecond.
+///
+/// # Errors
+/// If the file is not there or cannot be locked at all.
+pub fn excludes(path: &Path) -> Result<Option<bool>> {
+    let again = || OpenOptions::new().read(true).write(true).open(path);
+    let file = again().with_context(|| format!("could not open lock `{}`", path.display()))?;
+    let is_busy = |e: &std::io::Error| e.kind() == std::io::ErrorKind::WouldBlock;
+    match fs2::FileExt::try_lock_exclusive(&file) {
+        Ok(()) => {}
+        Err(e) if is_busy(&e) => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("could not lock `{}`", path.display())),
+    }
+    let held = Held { file };
+    let other = again().with_context(|| format!("could not open lock `{}`", path.display()))?;
+    let second = fs2::FileExt::try_lock_exclusive(&other);
+    drop(held);
+    Ok(Some(second.is_err_and(|e| is_busy(&e))))
+}
+
 fn same_file(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(a), Ok(b)) => a.dev() == b.dev() && a.ino() == b.ino(),
@@ -176,6 +197,18 @@ mod tests {
             LockError::Failed(e) => panic!("{e}"),
         }
         drop(held);
+        attempt(&path, "").unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_seen_to_exclude_and_a_busy_one_says_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        assert!(excludes(&path).is_err());
+        let held = attempt(&path, "").unwrap();
+        assert_eq!(excludes(&path).unwrap(), None);
+        drop(held);
+        assert_eq!(excludes(&path).unwrap(), Some(true));
         attempt(&path, "").unwrap();
     }
 

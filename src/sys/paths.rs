@@ -31,6 +31,12 @@ pub fn var(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|v| !v.is_empty())
 }
 
+/// The names of all variables of the environment that are set to something.
+#[must_use]
+pub fn variable_names() -> Vec<String> {
+    std::env::vars_os().filter(|(_, v)| !v.is_empty()).filter_map(|(name, _)| name.into_string().ok()).collect()
+}
+
 impl Roots {
     /// Reads the environment.
     ///
@@ -80,7 +86,7 @@ impl Roots {
             return Ok(system);
         }
         Err(anyhow!("no configuration file: `{}`", user.display()))
-            .hint("copy `examples/minimal.yaml` there, or name another with `--config`")
+            .hint("`claude-failover init` writes one; or name another with `--config`")
             .exit(Exit::Config)
     }
 

@@ -14,6 +14,18 @@ use crate::error::Mark;
 /// The largest state file that is read, in bytes.
 const MAX_STATE_FILE: u64 = 4 << 20;
 
+/// A file that a newer program wrote.
+#[derive(Debug)]
+pub struct Newer(String);
+
+impl std::fmt::Display for Newer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Newer {}
+
 /// The names of the state files in a directory, without their suffix, sorted.
 ///
 /// # Errors
@@ -77,12 +89,10 @@ fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, known: u32) -> Resul
     }
     match serde_json::from_str::<Version>(text) {
         Ok(v) if v.version > known => {
-            return Err(anyhow!(
-                "written by a newer version (format {}, this program knows {known}): `{}`",
-                v.version,
-                path.display()
-            ))
-            .hint("upgrade claude-failover");
+            let (found, path) = (v.version, path.display());
+            let text =
+                format!("written by a newer version (format {found}, this program knows {known}): `{path}`");
+            return Err(Newer(text)).hint("upgrade claude-failover");
         }
         Ok(_) => {}
         Err(e) => return broken(&e),

@@ -5,9 +5,13 @@
 
 mod accounts;
 mod checkpoints;
+mod inspect;
+mod noted;
 mod outbox;
 
 pub use accounts::{Active, MEMORY_VERSION};
+pub use inspect::Inspection;
+pub use noted::Follow;
 pub use outbox::Outbox;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -22,7 +26,7 @@ use crate::model::notify::{EVENT_VERSION, Event, Telling, event_id};
 use crate::model::session::{SESSION_VERSION, SessionRecord};
 use crate::model::task::{TASK_VERSION, TaskRecord};
 
-const DIRS: [&str; 15] = [
+const DIRS: &[&str] = &[
     "accounts",
     "signals",
     "sessions",
@@ -39,6 +43,10 @@ const DIRS: [&str; 15] = [
     "lock",
     "quarantine",
 ];
+
+/// The run locks of all commands, and the state lock.
+const LOCKS: &[&str] =
+    &["dispatch", "watch", "quota-check", "switch", "checkpoint", "janitor", "notify", "doctor", "state"];
 
 /// The state directory.
 #[derive(Clone, Debug)]
@@ -111,8 +119,9 @@ impl Store {
     /// If it cannot be made, belongs to somebody else or lets others in.
     pub fn open(root: &Path) -> Result<Self> {
         let store = Self { root: root.to_owned() };
+        atomic::spend_when_full(&store.reserve_path());
         // An earlier program made fewer of them.
-        if !DIRS.iter().all(|dir| root.join(dir).exists()) {
+        if !store.is_laid_out() {
             store.lay_out().with_context(|| format!("could not set up `{}`", root.display()))?;
         }
         atomic::check_private(root).context("the state directory cannot be trusted")?;
@@ -125,20 +134,44 @@ impl Store {
         Self { root: root.to_owned() }
     }
 
+    /// Whether everything that belongs into it was made.
+    #[must_use]
+    pub fn is_laid_out(&self) -> bool {
+        DIRS.iter().all(|dir| self.root.join(dir).exists())
+    }
+
     fn lay_out(&self) -> Result<()> {
         atomic::ensure_dir(&self.root)?;
-        for dir in DIRS {
-            atomic::ensure_dir(&self.root.join(dir))?;
-        }
-        let runs = ["dispatch", "watch", "quota-check", "switch", "checkpoint", "janitor", "notify"];
-        for name in runs.into_iter().chain(["state"]) {
+        // First what a later run would not miss: where all directories are, everything is.
+        atomic::ensure_dir(&self.root.join("lock"))?;
+        for name in LOCKS {
             // Made now: at the moment of need there may be no inode left.
             match lock::attempt(&self.lock_path(name), "") {
                 Ok(_) | Err(lock::LockError::Busy { .. }) => {}
                 Err(lock::LockError::Failed(e)) => return Err(e),
             }
         }
+        self.make_reserve()?;
+        for dir in DIRS {
+            atomic::ensure_dir(&self.root.join(dir))?;
+        }
         Ok(())
+    }
+
+    fn reserve_path(&self) -> PathBuf {
+        self.root.join("reserve")
+    }
+
+    /// Makes the file that keeps room free: on a full disk it is given up, so that what was begun can be
+    /// brought to its end and told.
+    ///
+    /// # Errors
+    /// If there is no room even for that.
+    pub fn make_reserve(&self) -> Result<()> {
+        if self.reserve_path().exists() {
+            return Ok(());
+        }
+        atomic::write(&self.reserve_path(), &vec![0; atomic::RESERVE])
     }
 
     /// Its path.
@@ -317,40 +350,6 @@ impl Store {
             name
         };
         entries.flatten().map(take).collect()
-    }
-
-    /// The newest lines of the log that are wanted, oldest first.
-    #[must_use]
-    pub fn log(&self, most: usize, wanted: impl Fn(&serde_json::Value) -> bool) -> Vec<serde_json::Value> {
-        let mut days: Vec<PathBuf> = std::fs::read_dir(self.root.join("log"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|e| e == "jsonl"))
-            .collect();
-        days.sort();
-        let mut found = Vec::new();
-        for day in days.iter().rev() {
-            let text = std::fs::read(day).unwrap_or_default();
-            let lines = text.split(|b| *b == b'\n').rev().filter_map(|line| serde_json::from_slice(line).ok());
-            found.extend(lines.filter(|line| wanted(line)).take(most - found.len()));
-            if found.len() >= most {
-                break;
-            }
-        }
-        found.reverse();
-        found
-    }
-
-    /// Notes what was changed and why: evidence for `log`, never the only record.
-    pub fn note(&self, now: jiff::Timestamp, entry: &LogEntry<'_>) {
-        let path = self.root.join("log").join(format!("{}.jsonl", now.strftime("%Y-%m-%d")));
-        let mut value = serde_json::to_value(entry).unwrap_or_default();
-        value["at"] = now.to_string().into();
-        if let Err(e) = atomic::append_line(&path, &value.to_string()) {
-            log::warn!("not in the log: {e:#}");
-        }
     }
 }
 

@@ -228,6 +228,33 @@ impl Tmux {
         }
     }
 
+    /// The process of the server; `None` if none runs.
+    ///
+    /// # Errors
+    /// If tmux could not be asked.
+    pub fn server(&self) -> Result<Option<i32>, TmuxError> {
+        match self.call(&["display-message", "-p", "#{pid}"]) {
+            Ok(said) => Ok(said.stdout.trim().parse().ok()),
+            Err(TmuxError::NoServer) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The names of the variables that every new pane of the server is given.
+    ///
+    /// # Errors
+    /// If tmux could not be asked.
+    pub fn global_variables(&self) -> Result<Vec<String>, TmuxError> {
+        let said = self.call(&["show-environment", "-g"])?;
+        Ok(said.stdout.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect())
+    }
+
+    /// A configuration file that is named, and is not there.
+    #[must_use]
+    pub fn missing_config(&self) -> Option<PathBuf> {
+        self.config.clone().filter(|path| !path.exists())
+    }
+
     /// Starts the server if none runs, outside the control group of a service that calls us: a
     /// server born in a oneshot service dies with it.
     ///

@@ -5,8 +5,9 @@ use anyhow::Result;
 use super::account;
 use crate::env::Env;
 use crate::error::Exit;
+use crate::model::finding::{Finding, Severity};
 use crate::model::home::count;
-use crate::model::home::findings::{Finding, Severity, findings};
+use crate::model::home::findings::findings;
 use crate::model::name::AccountName;
 use crate::output::{BAD, FAINT, STRONG, WARN, styled};
 use crate::sys::home::gather;
@@ -31,7 +32,7 @@ pub fn check(env: &Env, args: &Check) -> Result<Exit> {
     }
     // All of them are looked at: two may have the same login.
     let mut all = findings(env.now, &gather::facts(&env.config, &env.store, env.now));
-    all.retain(|f| args.name.as_ref().is_none_or(|name| *name == f.account));
+    all.retain(|f| args.name.as_ref().is_none_or(|name| name.as_str() == f.subject));
     let faults = all.iter().filter(|f| f.severity == Severity::Fault).count();
     let exit = if faults > 0 { Exit::No } else { Exit::Done };
     if env.out.json {
@@ -51,6 +52,6 @@ fn line(f: &Finding) -> String {
         Severity::Warning => WARN,
         Severity::Info => FAINT,
     };
-    let (word, name) = (styled(style, f.severity.as_str()), styled(STRONG, &f.account));
+    let (word, name) = (styled(style, f.severity.as_str()), styled(STRONG, &f.subject));
     format!("{word} {name}: {} ({})\n  hint: {}\n", f.message, f.code, f.remedy)
 }

@@ -8,7 +8,8 @@ use crate::config::Account;
 use crate::env::{Env, local, short};
 use crate::error::Exit;
 use crate::model::account::Login;
-use crate::model::home::findings::{Finding, Severity, findings};
+use crate::model::finding::{Finding, Severity};
+use crate::model::home::findings::findings;
 use crate::model::quota::Window;
 use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, table};
 use crate::sys::home::gather;
@@ -81,7 +82,7 @@ pub fn list(env: &Env, _: &List) -> Result<Exit> {
             active: account.name == active,
             login: login::look(account, env.now),
             known: gather_usage(env, account),
-            findings: all.iter().filter(|f| f.account == account.name).cloned().collect(),
+            findings: all.iter().filter(|f| f.account.as_ref() == Some(&account.name)).cloned().collect(),
         })
         .collect();
     if env.out.json {

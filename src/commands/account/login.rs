@@ -23,10 +23,10 @@ use crate::sys::{home, login as seen, paths, process};
 #[derive(Debug, clap::Args)]
 pub struct Login {
     /// The account
-    name: AccountName,
+    pub(super) name: AccountName,
     /// Print the command line instead, to run it elsewhere
     #[arg(long)]
-    print: bool,
+    pub(super) print: bool,
 }
 
 /// What the client needs from the terminal and the desktop of whoever logs in.

@@ -8,7 +8,7 @@ use super::{InProject, project};
 use crate::env::Env;
 use crate::error::{Exit, Mark, hinted};
 use crate::model::front_matter::{self, Priority};
-use crate::model::name::TaskId;
+use crate::model::name::{TaskId, TaskRef};
 use crate::sys::{atomic, queue};
 
 /// Queue a task
@@ -93,6 +93,8 @@ pub fn add(env: &Env, args: &Add) -> Result<Exit> {
         }
     };
     env.store.kick("task");
+    let task = TaskRef { project: project.name.clone(), id: id.clone() };
+    super::settle::note(env, &task, "queued a task", "it was added");
     if env.out.json {
         env.out.object(&serde_json::json!({ "version": 1, "task": id, "project": project.name, "path": path }));
     } else {

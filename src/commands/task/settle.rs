@@ -79,6 +79,8 @@ pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, a
                 unheld(env, &task)?;
                 let max = env.config.dispatch.max_task_bytes;
                 queue::finish(&mut locked, &project.path, &task.id, end, Some(&outcome), max)?;
+                drop(locked);
+                note(env, &task, &format!("ended a task as {word}"), reason);
                 word
             }
             _ => return Err(unknown(&project, &task)),
@@ -173,19 +175,14 @@ pub fn retry(env: &Env, change: &Change) -> Result<Exit> {
     }
     drop(locked);
     env.store.kick("task");
-    note(env, &task, "queued a task again");
+    note(env, &task, "queued a task again", "a person asked for it");
     said(env, &task, "waiting");
     Ok(Exit::Done)
 }
 
-fn note(env: &Env, task: &TaskRef, what: &str) {
-    env.note(&LogEntry {
-        command: "task",
-        what,
-        why: "a person asked for it",
-        task: Some(task.to_string()),
-        ..LogEntry::default()
-    });
+/// Notes what was done to a task by hand.
+pub(super) fn note(env: &Env, task: &TaskRef, what: &str, why: &str) {
+    env.note(&LogEntry { command: "task", what, why, task: Some(task.to_string()), ..LogEntry::default() });
 }
 
 /// Takes a task out of the queue for good: to `failed/`, its session ended.

@@ -1,55 +1,17 @@
 //! What is wrong with the homes of the accounts, each with its remedy. Pure.
 
-mod logins;
+pub mod logins;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::facts::{ClientFile, HomeFacts, Settings};
+use super::plan::Step;
 use super::{Link, LinkState, Place, TargetState, count};
-use crate::model::name::AccountName;
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// It will be in the way some day.
-    Warning,
-    /// The account cannot be used, or sessions cannot be moved to it.
-    Fault,
-}
-
-impl Severity {
-    /// The word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Fault => "fault",
-        }
-    }
-}
-
-/// One thing that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The account.
-    pub account: AccountName,
-    /// What kind of thing: does not change between versions.
-    pub code: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: String,
-}
+use crate::model::finding::{Finding, Fix, Severity};
 
 /// What the client takes when nothing is set.
 const CLEANUP_DAYS: i64 = 30;
+
 /// What is wrong, account by account in the given order, the worst first.
 #[must_use]
 pub fn findings(now: Timestamp, homes: &[HomeFacts]) -> Vec<Finding> {
@@ -84,7 +46,16 @@ impl Of<'_> {
     fn add(&mut self, code: &'static str, severity: Severity, message: String, remedy: String) {
         // Nobody waits for an account that is out of use.
         let severity = if self.home.disabled { severity.min(Severity::Warning) } else { severity };
-        self.found.push(Finding { account: self.home.account.clone(), code, severity, message, remedy });
+        let account = Some(self.home.account.clone());
+        self.found.push(Finding { account, ..Finding::new(severity, &self.home.account, code, message, remedy) });
+    }
+
+    /// What `doctor --fix` does about what was found last.
+    fn fixed_by(&mut self, steps: Vec<Step>) {
+        let (account, home) = (self.home.account.clone(), self.home.home.clone());
+        if let Some(last) = self.found.last_mut().filter(|_| !steps.is_empty()) {
+            last.fixes.push(Fix::Home { account, home, steps });
+        }
     }
 
     fn fault(&mut self, code: &'static str, message: String, remedy: String) {
@@ -120,11 +91,14 @@ impl Of<'_> {
                 format!("its home belongs to user {uid}, not to us: `{home}`"),
                 "run as that user, or name another home".to_owned(),
             ),
-            Place::Ours { mode } if mode & 0o077 != 0 => self.warn(
-                "home-open",
-                format!("others can look into its home (mode {mode:o}): `{home}`"),
-                format!("chmod 700 {home}"),
-            ),
+            Place::Ours { mode } if mode & 0o077 != 0 => {
+                self.warn(
+                    "home-open",
+                    format!("others can look into its home (mode {mode:o}): `{home}`"),
+                    format!("chmod 700 {home}"),
+                );
+                self.fixed_by(vec![Step::Close(self.home.home.clone())]);
+            }
             Place::Ours { .. } => {}
         }
     }
@@ -184,6 +158,13 @@ impl Of<'_> {
         if !missing.is_empty() {
             let message = format!("not linked yet to what all accounts share: {}", missing.join(", "));
             self.add("link-missing", Severity::Info, message, self.prepare(""));
+            let links = self.home.links.iter().filter(|l| l.state == LinkState::Missing);
+            let steps = links.filter(|l| l.there != TargetState::Odd).flat_map(|l| {
+                let link = Step::Link { path: l.path.clone(), target: l.target.clone() };
+                let dir = (l.there == TargetState::Absent).then(|| Step::MakeDir(l.target.clone()));
+                dir.into_iter().chain([link])
+            });
+            self.fixed_by(steps.collect());
         }
     }
 

@@ -4,17 +4,20 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 use super::Of;
-use super::Severity;
 use crate::model::account::{AccountKind, Login};
+use crate::model::finding::Severity;
 use crate::model::home::facts::{ClientFile, HomeFacts};
 use crate::model::name::AccountName;
 use crate::model::observe::words;
 
 /// The client itself warns three days before.
 const NEAR_END: SignedDuration = SignedDuration::from_hours(5 * 24);
-const CLOUDS: [&str; 3] = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
-const KEYS: [&str; 2] = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"];
-const TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+/// Variables that choose another provider.
+pub const CLOUDS: [&str; 3] = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
+/// Keys, which are taken before every login.
+pub const KEYS: [&str; 2] = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"];
+/// A token, which is taken before the login of a home.
+pub const TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
 
 impl Of<'_> {
     pub(super) fn login(&mut self, now: Timestamp) {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::account::{AccountKind, Login};
 use crate::model::home::facts::SecretFile;
+use crate::model::name::AccountName;
 use jiff::SignedDuration;
 use std::path::PathBuf;
 
@@ -53,7 +54,7 @@ fn found(change: impl FnOnce(&mut HomeFacts)) -> Vec<(&'static str, Severity, St
     change(&mut home);
     let all = findings(now(), &[home, good("b")]);
     assert!(all.iter().all(|f| !f.remedy.is_empty()));
-    all.into_iter().filter(|f| f.account.as_str() == "a").map(|f| (f.code, f.severity, f.message)).collect()
+    all.into_iter().filter(|f| f.subject == "a").map(|f| (f.code, f.severity, f.message)).collect()
 }
 
 fn code(change: impl FnOnce(&mut HomeFacts)) -> (&'static str, Severity) {
@@ -189,7 +190,7 @@ fn one_login_in_two_homes() {
     let mut twin = good("b");
     twin.client_file = good("a").client_file;
     let all = findings(now(), &[good("a"), twin]);
-    let codes: Vec<_> = all.iter().map(|f| (f.account.as_str(), f.code, f.severity)).collect();
+    let codes: Vec<_> = all.iter().map(|f| (f.subject.as_str(), f.code, f.severity)).collect();
     assert_eq!(codes, [("a", "login-twice", Fault), ("b", "login-twice", Fault)]);
     assert!(all[0].message.contains("`b`"));
 }
@@ -202,7 +203,7 @@ fn how_long_transcripts_are_kept() {
     let mut long = good("b");
     long.settings.cleanup_days = Some(365);
     let all = findings(now(), &[good("a"), long]);
-    assert_eq!((all.len(), all[0].code, all[0].account.as_str()), (1, "cleanup-differs", "a"));
+    assert_eq!((all.len(), all[0].code, all[0].subject.as_str()), (1, "cleanup-differs", "a"));
     assert!(all[0].remedy.starts_with("`\"cleanupPeriodDays\": 365`"));
     assert_eq!(code(|h| h.settings.broken = Some("not JSON".into())), ("settings-broken", Warning));
 }
