@@ -166,9 +166,17 @@ fn so_many_are_kept_and_the_newest_of_each_day() {
     at("2030-01-03T10:00:00Z");
     assert_eq!(days(), ["20300102T1100", "20300103T1000"]);
     assert_eq!(newest(&w, "p-0")["pane"], Value::Null);
-    // The clock goes back: the newest is still the last.
-    at("2029-01-01T00:00:00Z");
-    assert_eq!(newest(&w, "p-0")["at"], "2029-01-01T00:00:00Z");
+    // The clock goes back a little: the newest is still the last.
+    at("2030-01-03T09:00:00Z");
+    assert_eq!(newest(&w, "p-0")["at"], "2030-01-03T09:00:00Z");
+    // It was wrong by a year: names do not stay there, and what is taken now is the newest.
+    for time in ["2029-01-01T00:00:00Z", "2029-01-01T00:05:00Z", "2029-01-01T00:10:00Z"] {
+        at(time);
+        let shown = w.cf_env(&["checkpoint", "show", "p-0", "--json"], &[("CLAUDE_FAILOVER_NOW", time)]);
+        let shown: Value = serde_json::from_str(&shown.out).unwrap();
+        assert_eq!(shown["at"], time);
+    }
+    assert_eq!(days()[..2], ["20290101T0005", "20290101T0010"]);
 }
 
 #[test]

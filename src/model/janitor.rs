@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use super::archive::{Shelf, month};
 use super::front_matter::OutcomeResult;
-use super::name::{SessionName, TaskRef};
+use super::name::{SessionName, TaskRef, printable};
 use super::observe::words;
 
 /// How to carry a step out.
@@ -158,7 +158,7 @@ impl Planner<'_> {
                 self.remove_old(Rule::Kicks, name, seen, rules.kicks_after, "nobody took it".to_owned());
             }
             Found::Temp { seen } => {
-                let subject = seen.path.display().to_string();
+                let subject = printable(&seen.path.to_string_lossy());
                 let why = "left by a run that was killed".to_owned();
                 self.remove_old(Rule::TempFiles, subject, seen, rules.temp_files_after, why);
             }

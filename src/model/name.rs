@@ -33,6 +33,22 @@ fn article(word: &str) -> &'static str {
 /// The longest name taken, in bytes: a file name may have 255, and we add suffixes to it.
 pub const MAX_NAME: usize = 200;
 
+/// Untrusted text on one line, whole, with nothing in it that a terminal would obey.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) { out.push(c) } else { out.extend(c.escape_default()) }
+    }
+    out
+}
+
+/// Whether a terminal shows a character as itself, in its place: no control, and nothing that turns the line around.
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Shows untrusted text on one line of bounded length.
 #[must_use]
 pub fn shown(text: &str) -> String {
@@ -42,7 +58,7 @@ pub fn shown(text: &str) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if is_plain(c) { out.push(c) } else { out.extend(c.escape_default()) }
     }
     out
 }
@@ -187,5 +203,7 @@ mod tests {
     fn shown_text_stays_on_one_line() {
         assert_eq!(shown("a\nb"), "a\\nb");
         assert!(shown(&"x".repeat(500)).len() < 100);
+        let long = format!("/{}/\u{1b}[31m\n\u{202e}é", "x".repeat(500));
+        assert_eq!(printable(&long), format!("/{}/\\u{{1b}}[31m\\n\\u{{202e}}é", "x".repeat(500)));
     }
 }

@@ -14,8 +14,10 @@ use crate::model::janitor::Seen;
 pub enum Entry {
     /// A plain file, with its name, which is UTF-8.
     File(String, Seen),
-    /// Something else, or something that cannot be seen: its name made printable, and what it is.
+    /// Something else: its name made printable, and what it is.
     Other(String, String),
+    /// Something that cannot be seen, and why: an entry, or the rest of the directory.
+    Unseen(String, String),
 }
 
 /// What lies in a directory, in the order of the disk; nothing if there is no directory.
@@ -23,11 +25,26 @@ pub fn list(dir: &Path) -> impl Iterator<Item = Entry> + use<> {
     walk(dir, 1, |_| true)
 }
 
+/// All that lies in a directory at one time; nothing if there is no directory.
+///
+/// # Errors
+/// Says why it cannot be listed to its end: what is missing of half a listing is not known to be gone.
+pub fn list_whole(dir: &Path) -> Result<Vec<Entry>, String> {
+    let found: Vec<Entry> = list(dir).collect();
+    match found
+        .iter()
+        .find_map(|entry| if let Entry::Unseen(name, why) = entry { Some((name, why)) } else { None })
+    {
+        Some((name, why)) => Err(format!("{why}: `{name}`")),
+        None => Ok(found),
+    }
+}
+
 /// The files with a wanted name in a directory and all below it.
 pub fn below(dir: &Path, wanted: fn(&str) -> bool) -> impl Iterator<Item = Seen> + use<> {
     walk(dir, usize::MAX, wanted).filter_map(|entry| match entry {
         Entry::File(_, seen) => Some(seen),
-        Entry::Other(..) => None,
+        Entry::Other(..) | Entry::Unseen(..) => None,
     })
 }
 
@@ -41,19 +58,20 @@ fn walk(dir: &Path, depth: usize, wanted: fn(&str) -> bool) -> impl Iterator<Ite
             Err(e) => {
                 let name = e.path().map(|p| p.display().to_string()).unwrap_or_default();
                 let why = e.io_error().map_or_else(|| "it cannot be walked".to_owned(), ToString::to_string);
-                return Some(Entry::Other(name, why));
+                return Some(Entry::Unseen(crate::model::name::printable(&name), why));
             }
         };
-        let shown = || crate::model::name::shown(&entry.path().to_string_lossy());
+        let shown = || crate::model::name::printable(&entry.path().to_string_lossy());
         match (entry.file_name().to_str(), entry.file_type()) {
             (_, kind) if kind.is_symlink() => Some(Entry::Other(shown(), "a symbolic link".into())),
             (_, kind) if !kind.is_file() => Some(Entry::Other(shown(), "not a regular file".into())),
             (None, _) => Some(Entry::Other(shown(), "its name is not UTF-8".into())),
             (Some(name), _) if !wanted(name) => None,
-            (Some(name), _) => {
-                let meta = entry.metadata().ok()?;
-                Some(Entry::File(name.to_owned(), seen(entry.path(), &meta)))
-            }
+            (Some(name), _) => match entry.metadata() {
+                Ok(meta) => Some(Entry::File(name.to_owned(), seen(entry.path(), &meta))),
+                Err(e) if e.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) => None,
+                Err(e) => Some(Entry::Unseen(shown(), e.to_string())),
+            },
         }
     })
 }
@@ -115,7 +133,7 @@ mod tests {
                 .into_iter()
                 .map(|e| match e {
                     Entry::File(name, _) => name,
-                    Entry::Other(_, why) => why,
+                    Entry::Other(_, why) | Entry::Unseen(_, why) => why,
                 })
                 .collect();
             names.sort();
@@ -126,6 +144,10 @@ mod tests {
         assert_eq!(deep, ["deep"]);
         assert_eq!(list(&dir.path().join("none")).count(), 0);
         assert_eq!(list(&dir.path().join("out")).count(), 0, "a root that is a link is not walked");
+        assert_eq!(list_whole(dir.path()).unwrap().len(), 3);
+        assert_eq!(list_whole(&dir.path().join("none")).unwrap().len(), 0);
+        let odd = dir.path().join("x".repeat(300));
+        assert!(list_whole(&odd).is_err(), "what cannot be listed is not empty");
         let before = look(&a).unwrap();
         assert!(is_as_seen(&before));
         std::fs::write(&a, "longer").unwrap();

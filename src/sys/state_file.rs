@@ -36,8 +36,12 @@ pub fn list(dir: &Path) -> Result<Vec<String>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e).with_context(|| format!("could not list `{}`", dir.display())),
     };
+    // Half a listing would make a session or a checkpoint that is there look gone.
+    let entries: Vec<_> = entries
+        .collect::<std::io::Result<_>>()
+        .with_context(|| format!("could not list `{}` to its end", dir.display()))?;
     let mut names: Vec<String> = entries
-        .flatten()
+        .into_iter()
         .filter_map(|e| e.file_name().into_string().ok())
         .filter(|n| !n.starts_with('.'))
         .filter_map(|n| n.strip_suffix(".json").map(str::to_owned))

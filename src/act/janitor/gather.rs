@@ -1,7 +1,9 @@
 //! What there is, one thing at a time, and whose it is.
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::config::Project;
 use crate::env::Env;
@@ -9,7 +11,7 @@ use crate::model::checkpoint::CheckpointId;
 use crate::model::checkpoint::retention::{self, Verdict};
 use crate::model::front_matter::OutcomeResult;
 use crate::model::janitor::{Events, Found, Known, Remains, Seen, Standing, Whereabouts, age};
-use crate::model::name::{SessionName, TaskId, TaskRef};
+use crate::model::name::{SessionName, TaskId, TaskRef, printable};
 use crate::model::queue::Place;
 use crate::model::session::SessionRecord;
 use crate::sys::files::{self, Entry};
@@ -87,7 +89,12 @@ pub fn found<'a>(env: &'a Env, scene: &'a Scene) -> impl Iterator<Item = Found> 
 }
 
 fn unknown(what: &str, why: &str) -> Found {
-    Found::Unknown { what: what.to_owned(), why: why.to_owned() }
+    Found::Unknown { what: what.to_owned(), why: printable(why) }
+}
+
+/// A path for people: whoever puts a file into a queue chooses its name.
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
 }
 
 /// A temp file whose writer is gone.
@@ -111,7 +118,7 @@ fn of_queue<'a>(env: &'a Env, scene: &'a Scene, project: &'a Project) -> Box<dyn
     }
     if !files::is_inside(&root, &project.path) {
         let why = "a queue outside of its project";
-        return Box::new(std::iter::once(unknown(&root.display().to_string(), why)));
+        return Box::new(std::iter::once(unknown(&shown(&root), why)));
     }
     let folders = ["", "inbox", "done", "failed", "archive"].map(|name| (name, root.join(name)));
     Box::new(folders.into_iter().flat_map(move |(name, dir)| -> Box<dyn Iterator<Item = Found> + 'a> {
@@ -120,7 +127,7 @@ fn of_queue<'a>(env: &'a Env, scene: &'a Scene, project: &'a Project) -> Box<dyn
         }
         if !name.is_empty() && dir.is_symlink() {
             let why = "a symbolic link in a queue";
-            return Box::new(std::iter::once(unknown(&dir.display().to_string(), why)));
+            return Box::new(std::iter::once(unknown(&shown(&dir), why)));
         }
         let entries = files::list(&dir);
         match name {
@@ -129,7 +136,7 @@ fn of_queue<'a>(env: &'a Env, scene: &'a Scene, project: &'a Project) -> Box<dyn
             "failed" => Box::new(entries.filter_map(move |e| ended(project, OutcomeResult::Failed, e))),
             _ => Box::new(entries.filter_map(move |e| match e {
                 Entry::File(name, seen) => temp_or(&name, seen, |_| None),
-                Entry::Other(..) => None,
+                Entry::Other(..) | Entry::Unseen(..) => None,
             })),
         }
     }))
@@ -141,7 +148,7 @@ fn inbox(env: &Env, scene: &Scene, project: &Project, entry: Entry) -> Option<Fo
     temp_or(&name, seen, |seen| {
         let stem = name.strip_suffix(".md.dispatched")?;
         let Ok(id) = TaskId::new(stem) else {
-            return Some(unknown(&seen.path.display().to_string(), "claimed by somebody else: no name of ours"));
+            return Some(unknown(&shown(&seen.path), "claimed by somebody else: no name of ours"));
         };
         let task = TaskRef { project: project.name.clone(), id };
         let twin = queue::Paths::of(&project.path).waiting(&task.id).symlink_metadata().is_ok();
@@ -159,11 +166,11 @@ fn busy(env: &Env, scene: &Scene, task: &TaskRef) -> Option<SessionName> {
 
 fn ended(project: &Project, state: OutcomeResult, entry: Entry) -> Option<Found> {
     match entry {
-        Entry::Other(what, why) => Some(unknown(&what, &why)),
+        Entry::Other(what, why) | Entry::Unseen(what, why) => Some(unknown(&what, &why)),
         Entry::File(name, seen) => {
             temp_or(&name, seen, |seen| match name.strip_suffix(".md").and_then(|stem| TaskId::new(stem).ok()) {
                 Some(id) => Some(Found::Ended { project: project.name.clone(), state, id, seen }),
-                None => Some(unknown(&seen.path.display().to_string(), "among finished tasks, and none")),
+                None => Some(unknown(&shown(&seen.path), "among finished tasks, and none")),
             })
         }
     }
@@ -195,25 +202,50 @@ fn records<'a>(env: &'a Env, project: &'a Project) -> impl Iterator<Item = Found
 /// Checkpoints that nothing keeps, each with its page. What is kept is the business of their own retention alone; it
 /// is applied whenever one is taken, so what is found here is of a session of which none is taken any more, of a rule
 /// that was changed, or left by a kill.
-fn expired_checkpoints(env: &Env) -> impl Iterator<Item = Found> + '_ {
+fn expired_checkpoints(env: &Env) -> Vec<Found> {
+    let of = |session: &SessionName| {
+        let listed = files::list_whole(&env.store.root().join("checkpoints").join(session.as_str()));
+        listed.map_or_else(
+            |why| vec![unknown(&format!("checkpoints of {session}"), &why)],
+            |l| expired(env, session, l),
+        )
+    };
+    match env.store.checkpointed() {
+        Ok(sessions) => sessions.iter().flat_map(of).collect(),
+        Err(e) => vec![unknown("checkpoints", &crate::error::messages_of(&e).join(": "))],
+    }
+}
+
+/// So long a page stays after it was written: a client that was told to read it may not have done so yet.
+const PAGE_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What expires of one listing. What has come since is not in it, and what is kept is decided by it alone.
+fn expired(env: &Env, session: &SessionName, listed: Vec<Entry>) -> Vec<Found> {
     let kept = &env.config.checkpoint;
     let rule = retention::Rule { newest: kept.keep, days: kept.keep_days };
-    env.store.checkpointed().unwrap_or_default().into_iter().flat_map(move |session| {
-        let ids = env.store.checkpoints(&session).unwrap_or_default();
-        let all = retention::retention(&ids, rule, &env.zone).into_iter();
-        let kept: BTreeSet<String> = all
-            .filter(|(_, verdict)| *verdict != Verdict::Expired)
-            .map(|(id, _)| id.as_str().to_owned())
-            .collect();
-        let dir = env.store.root().join("checkpoints").join(session.as_str());
-        files::list(&dir).filter_map(move |entry| {
-            let Entry::File(name, seen) = entry else { return None };
-            let id = name.strip_suffix(".json").or_else(|| name.strip_suffix(".md"))?;
-            // A page alone has no checkpoint that could keep it.
-            let is_ours = id.parse::<CheckpointId>().is_ok();
-            (is_ours && !kept.contains(id)).then(|| Found::Checkpoint { session: session.clone(), seen })
-        })
-    })
+    let of_entry = |entry: Entry| {
+        let Entry::File(name, seen) = entry else { return None };
+        let (stem, is_page) = match name.strip_suffix(".md") {
+            Some(stem) => (stem, true),
+            None => (name.strip_suffix(".json")?, false),
+        };
+        Some((stem.parse::<CheckpointId>().ok()?, is_page, seen))
+    };
+    let listed: Vec<(CheckpointId, bool, Seen)> = listed.into_iter().filter_map(of_entry).collect();
+    let ids: Vec<CheckpointId> =
+        listed.iter().filter(|(_, is_page, _)| !is_page).map(|(id, ..)| id.clone()).collect();
+    let kept: BTreeSet<CheckpointId> = retention::retention(&ids, rule, &env.zone, env.now)
+        .into_iter()
+        .filter(|(_, verdict)| *verdict != Verdict::Expired)
+        .map(|(id, _)| id)
+        .collect();
+    let expires = |id: &CheckpointId, is_page: bool, seen: &Seen| {
+        // A page alone has no checkpoint that could keep it.
+        let is_of_today = is_page && age(env.now, seen.written) < PAGE_KEPT;
+        !kept.contains(id) && !is_of_today
+    };
+    let gone = listed.into_iter().filter(|(id, is_page, seen)| expires(id, *is_page, seen));
+    gone.map(|(.., seen)| Found::Checkpoint { session: session.clone(), seen }).collect()
 }
 
 /// A file of a directory that holds one file a thing.
@@ -241,11 +273,11 @@ fn of_state(env: &Env) -> impl Iterator<Item = Found> + '_ {
     let root = env.store.root();
     let things = folders.into_iter().flat_map(move |(folder, read)| {
         files::list(&root.join(folder)).filter_map(move |entry| match entry {
-            Entry::Other(what, why) => Some(unknown(&what, &why)),
+            Entry::Other(what, why) | Entry::Unseen(what, why) => Some(unknown(&what, &why)),
             // Temp files are looked for in all of them at once.
             Entry::File(name, _) if name.starts_with('.') => None,
             Entry::File(name, seen) => {
-                let path = seen.path.display().to_string();
+                let path = shown(&seen.path);
                 Some(read(&name, seen).unwrap_or_else(|| unknown(&path, "no file of ours by its name")))
             }
         })

@@ -74,7 +74,7 @@ fn of(env: &Env, session: &SessionName, ids: &[CheckpointId]) -> Vec<Listed> {
         let read = env.store.checkpoint(session, &id).transpose()?;
         Some(Listed { session: session.clone(), id, verdict, read })
     };
-    retention(ids, rule(env), &env.zone).into_iter().filter_map(listed).collect()
+    retention(ids, rule(env), &env.zone, env.now).into_iter().filter_map(listed).collect()
 }
 
 fn json(listed: &Listed) -> serde_json::Value {

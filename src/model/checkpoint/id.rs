@@ -28,12 +28,23 @@ impl CheckpointId {
         Self(at.strftime("%Y%m%dT%H%M%S%.3fZ").to_string().replace('.', "-"))
     }
 
-    /// The name for a moment, behind all that are there: a clock may have gone back.
+    /// The oldest first. What lies more than a day ahead was named while a clock was wrong, and comes first of all:
+    /// it is not the newest until its time has come.
+    pub fn sort(ids: &mut [Self], now: Timestamp) {
+        ids.sort_unstable_by(|a, b| (!a.is_ahead(now), a).cmp(&(!b.is_ahead(now), b)));
+    }
+
+    fn is_ahead(&self, now: Timestamp) -> bool {
+        self.at().duration_since(now) > SignedDuration::from_hours(24)
+    }
+
+    /// The name for a moment, behind all that are there: a clock may have gone back, by less than a day. Further
+    /// ahead it is not followed.
     #[must_use]
     pub fn behind(at: Timestamp, newest: Option<&Self>) -> Self {
         let wanted = Self::of(at);
         match newest {
-            Some(newest) if wanted <= *newest => {
+            Some(newest) if wanted <= *newest && !newest.is_ahead(at) => {
                 let next = newest.at().checked_add(SignedDuration::from_millis(1));
                 next.map_or(wanted, Self::of)
             }
@@ -96,9 +107,14 @@ mod tests {
             assert!(bad.parse::<CheckpointId>().is_err(), "{bad}");
         }
         // The clock went back, or stood still.
-        for earlier in [at, "2020-01-01T00:00:00Z".parse().unwrap()] {
+        for earlier in [at, "2026-11-24T10:00:00Z".parse().unwrap()] {
             assert_eq!(CheckpointId::behind(earlier, Some(&id)).as_str(), "20261125T094101-124Z");
         }
+        let long_before = "2026-11-23T00:00:00Z".parse().unwrap();
+        assert_eq!(CheckpointId::behind(long_before, Some(&id)), CheckpointId::of(long_before));
+        let mut all = [id.clone(), CheckpointId::of(long_before)];
+        CheckpointId::sort(&mut all, long_before);
+        assert_eq!(all[0], id, "ahead of all time");
         assert_eq!(CheckpointId::behind(at, None), id);
     }
 }

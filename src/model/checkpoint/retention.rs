@@ -1,6 +1,8 @@
 //! Which checkpoints of a session are kept, each with its reason. Pure, and by their own times alone: no clock
-//! that has gone wrong makes one expire.
+//! that has gone wrong makes one expire. Only where a clock has gone ahead and back again, what was taken in that
+//! future counts as the oldest there is: it would push out whatever is taken now.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -39,10 +41,16 @@ impl fmt::Display for Verdict {
 
 /// Says of each checkpoint what becomes of it, the newest first. The newest is always kept.
 #[must_use]
-pub fn retention(ids: &[CheckpointId], rule: Rule, zone: &TimeZone) -> Vec<(CheckpointId, Verdict)> {
+pub fn retention(
+    ids: &[CheckpointId],
+    rule: Rule,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Vec<(CheckpointId, Verdict)> {
     let mut all: Vec<CheckpointId> = ids.to_vec();
-    all.sort_unstable_by(|a, b| b.cmp(a));
+    CheckpointId::sort(&mut all, now);
     all.dedup();
+    all.reverse();
     let (mut days, mut last) = (0, None);
     all.into_iter()
         .enumerate()
@@ -67,12 +75,14 @@ pub fn retention(ids: &[CheckpointId], rule: Rule, zone: &TimeZone) -> Vec<(Chec
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::MAX;
+
     fn ids(texts: &[&str]) -> Vec<CheckpointId> {
         texts.iter().map(|t| format!("{t}00-000Z").parse().unwrap()).collect()
     }
 
     fn told(texts: &[&str], newest: usize, days: usize, zone: &TimeZone) -> Vec<String> {
-        retention(&ids(texts), Rule { newest, days }, zone)
+        retention(&ids(texts), Rule { newest, days }, zone, NOW)
             .iter()
             .map(|(id, verdict)| format!("{} {verdict}", id.as_str().split_at(13).0))
             .collect()
@@ -113,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_in_a_future_that_has_not_come_does_not_push_out_what_is_taken_now() {
+        let all = ids(&["20260101T1000", "20260102T1000", "20300101T1000", "20300101T1100"]);
+        let now = "2026-01-02T11:00:00Z".parse().unwrap();
+        let kept: Vec<String> = retention(&all, Rule { newest: 2, days: 0 }, &TimeZone::UTC, now)
+            .into_iter()
+            .filter(|(_, verdict)| *verdict != Verdict::Expired)
+            .map(|(id, _)| id.to_string())
+            .collect();
+        assert_eq!(kept, ["20260102T100000-000Z", "20260101T100000-000Z"]);
+    }
+
+    #[test]
     fn a_day_is_a_day_of_the_person() {
         let zone = TimeZone::get("America/New_York").unwrap();
         // 23:00 on the day before, and a day of 25 hours.
@@ -136,14 +158,14 @@ mod tests {
                 .map(|s| CheckpointId::of(jiff::Timestamp::from_second(1_790_000_000 + s).unwrap()))
                 .collect();
             let rule = Rule { newest, days };
-            let kept: Vec<CheckpointId> = retention(&all, rule, &TimeZone::UTC)
+            let kept: Vec<CheckpointId> = retention(&all, rule, &TimeZone::UTC, NOW)
                 .into_iter()
                 .filter(|(_, verdict)| *verdict != Verdict::Expired)
                 .map(|(id, _)| id)
                 .collect();
             proptest::prop_assert!(kept.len() <= newest.max(1) + days);
             proptest::prop_assert_eq!(kept.first(), all.iter().max());
-            let again = retention(&kept, rule, &TimeZone::UTC);
+            let again = retention(&kept, rule, &TimeZone::UTC, NOW);
             proptest::prop_assert!(again.iter().all(|(_, verdict)| *verdict != Verdict::Expired));
         }
     }

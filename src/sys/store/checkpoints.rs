@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use super::{Locked, Store};
 use crate::model::checkpoint::retention::{Rule, Verdict, retention};
 use crate::model::checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointId};
+use crate::model::janitor::age;
 use crate::model::name::SessionName;
-use crate::sys::{atomic, state_file};
+use crate::sys::{atomic, clock, files, state_file};
 
 /// So many expired ones are removed in one go: the lock is held for it.
 const REMOVED_AT_ONCE: usize = 20;
@@ -51,7 +52,9 @@ impl Store {
     /// If the directory cannot be listed.
     pub fn checkpoints(&self, session: &SessionName) -> Result<Vec<CheckpointId>> {
         let names = state_file::list(&self.checkpoints_dir(session))?;
-        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        let mut ids: Vec<CheckpointId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        CheckpointId::sort(&mut ids, clock::now());
+        Ok(ids)
     }
 
     /// One checkpoint; none if there is no such file.
@@ -82,11 +85,13 @@ impl Locked<'_> {
         atomic::ensure_dir(&dir)?;
         atomic::sweep_temp(&dir);
         let mut ids = self.store.checkpoints(session)?;
+        CheckpointId::sort(&mut ids, made.at);
         let id = CheckpointId::behind(made.at, ids.last());
         let made = Checkpoint { id: id.clone(), ..made.clone() };
         state_file::write(&self.store.checkpoint_path(session, &id), &made, made.version, CHECKPOINT_VERSION)?;
         ids.push(id.clone());
-        let expired = retention(&ids, rule, zone).into_iter().filter(|(_, verdict)| *verdict == Verdict::Expired);
+        let all = retention(&ids, rule, zone, made.at).into_iter();
+        let expired = all.filter(|(_, verdict)| *verdict == Verdict::Expired);
         for (old, _) in expired.take(REMOVED_AT_ONCE) {
             self.remove_checkpoint(session, &old)?;
         }
@@ -98,9 +103,9 @@ impl Locked<'_> {
     /// # Errors
     /// If a step fails.
     pub fn remove_checkpoint(&mut self, session: &SessionName, id: &CheckpointId) -> Result<()> {
-        // The page first: alone it would stay for ever.
+        // The page first. One of today may be about to be read: the janitor takes it later.
         let page = self.store.summary_path(session, id);
-        if page.exists() {
+        if files::look(&page).is_some_and(|seen| age(clock::now(), seen.written).as_hours() >= 24) {
             atomic::remove(&page)?;
         }
         atomic::remove(&self.store.checkpoint_path(session, id))
@@ -142,8 +147,15 @@ mod tests {
         let (second, third) = (write(-5), write(10));
         assert!(first < second && second < third, "the clock went back");
         assert_eq!(store.checkpoint(&session, &second).unwrap().unwrap().at, at(-5), "the time is the time");
-        assert_eq!(store.checkpoints(&session).unwrap(), [second, third.clone()]);
-        assert!(!store.summary_path(&session, &first).exists());
+        assert_eq!(store.checkpoints(&session).unwrap(), [second.clone(), third.clone()]);
+        assert!(store.summary_path(&session, &first).exists(), "a client may be about to read it");
+        let page = store.lock().unwrap().write_summary(&session, &second, "page").unwrap();
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(90_000);
+        std::fs::File::options().write(true).open(&page).unwrap().set_modified(long_ago).unwrap();
+        store.lock().unwrap().remove_checkpoint(&session, &second).unwrap();
+        assert!(!page.exists());
+        let second = write(-5);
+        assert!(second > third);
         assert_eq!(store.checkpointed().unwrap(), std::slice::from_ref(&session));
         let read = |id: &CheckpointId| store.checkpoint(&session, id);
         assert_eq!((read(&third).unwrap().unwrap().id, read(&first).unwrap()), (third.clone(), None));
