@@ -237,6 +237,43 @@ fn a_session_is_restored_with_its_conversation_on_another_account() {
 }
 
 #[test]
+fn a_conversation_that_a_live_client_has_is_not_given_to_a_second_one() {
+    let w = World::with_accounts();
+    let before = idle(&w, "hello");
+    w.ok(&["checkpoint"]);
+    w.ok(&["stop", "p-0"]);
+    // This very process stands for a client that a person has started by hand, on another account.
+    let pid = std::process::id();
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let start = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap();
+    let state = |start: &str| {
+        let conversation = &before["conversation"];
+        format!("{{\"pid\":{pid},\"procStart\":\"{start}\",\"status\":\"idle\",\"sessionId\":{conversation}}}")
+    };
+    let file = format!("third/sessions/{pid}.json");
+    w.write(&file, state(start));
+    let said = w.cf(&["checkpoint", "restore", "p-0"]);
+    assert!(said.code == 1 && said.err.contains(&format!("account `third` (pid {pid})")), "{said:?}");
+    assert!(w.ok(&["checkpoint", "restore", "p-0", "--new", "--dry-run"]).contains("would be begun anew"));
+    // Another process of that number had it once.
+    w.write(&file, state("1"));
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let client = format!(
+        "{{\"pid\":{pid},\"start\":{start},\"boot_id\":\"{}\",\"launched\":\"2026-01-01T00:00:00Z\"}}",
+        boot.trim()
+    );
+    let other = format!(
+        "{{\"version\":1,\"name\":\"p-1\",\"kind\":\"pool\",\"conversation\":{},\"client\":{client}}}",
+        before["conversation"]
+    );
+    w.write("state/sessions/p-1.json", other);
+    let said = w.cf(&["checkpoint", "restore", "p-0"]);
+    assert!(said.code == 1 && said.err.contains(&format!("session `p-1` (pid {pid})")), "{said:?}");
+    std::fs::remove_file(w.path("state/sessions/p-1.json")).unwrap();
+    assert!(w.ok(&["checkpoint", "restore", "p-0"]).contains(" goes on"));
+}
+
+#[test]
 fn a_dedicated_session_that_runs_is_left_alone_and_comes_back_when_it_has_ended() {
     let w = World::new();
     w.ok(&["launch", "mine", "--prompt", "hello"]);

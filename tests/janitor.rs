@@ -103,6 +103,7 @@ fn a_claim_that_nobody_has_goes_back_until_its_tries_are_over() {
     let said = clean(&w, 2);
     assert!(said.contains("put back claimed task app:t: no session has had it for 2h"), "{said}");
     assert_eq!(w.place("t"), "inbox md");
+    assert!(w.read("app/.agent-queue/status.json").contains("\"state\":\"idle\""), "nobody is at it");
     let tries = || -> serde_json::Value {
         let record: serde_json::Value = serde_json::from_str(&w.read("state/tasks/app/t.json")).unwrap();
         record["attempts"].clone()
@@ -209,6 +210,7 @@ fn leftovers_go_and_what_is_in_use_or_unknown_stays() {
     ];
     let stays = [
         "app/.agent-queue/inbox/.tmp-mine",
+        "app/.agent-queue/inbox/.tmp-notes.2026",
         "app/.tmp-t.md.12.0",
         "state/quarantine/.tmp-p-0.json.12.0",
         "state/quarantine/p-3.json",

@@ -54,8 +54,7 @@ pub fn carry_out(env: &Env, tmux: &Tmux, step: &Step) -> Result<Did> {
         Act::Rotate(session) => {
             let mut locked = env.store.lock()?;
             let Some(mut record) = env.store.session(session)? else { return Ok(Did::LeftAlone(CHANGED.into())) };
-            events::rotate(&mut locked, session, &mut record.digest)?;
-            locked.write_session(&record)?;
+            events::rotate(&mut locked, &mut record)?;
             Ok(Did::Done(None))
         }
         Act::End(session) => alone_with(env, session, |_| end(env, tmux, session)),

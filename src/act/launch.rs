@@ -149,6 +149,8 @@ fn intend(env: &Env, spec: &Spec, ready: &Ready) -> Result<()> {
     atomic::untouch(&env.store.statusline_path(&spec.session));
     let mut record =
         env.store.session(&spec.session)?.unwrap_or_else(|| SessionRecord::new(spec.session.clone(), spec.kind));
+    // What this writes is the record as it was: nothing of the launch is in it yet.
+    events::rotate(&mut locked, &mut record)?;
     // The configuration may have changed its owner since; its client is gone, or we were not here.
     record.kind = spec.kind;
     record.cwd = Some(spec.cwd.clone());
@@ -165,7 +167,6 @@ fn intend(env: &Env, spec: &Spec, ready: &Ready) -> Result<()> {
     record.conversation = Some(spec.conversation.clone());
     record.client = None;
     record.armed = ready.armed(&env.store.overlay_path(&spec.session));
-    events::rotate(&mut locked, &spec.session, &mut record.digest)?;
     if let Err(e) = events::fold(&env.store, &spec.session, &mut record.digest) {
         log::warn!("the events of `{}` cannot be read: {e:#}", spec.session);
     }

@@ -80,6 +80,8 @@ pub fn prepare(env: &Env, tmux: &Tmux, wish: &Wish, record: Option<&SessionRecor
             None => env.config.pool.names().contains(name).then_some(false),
         },
         running: known.map(|p| p.pid).or(ours),
+        at_it: at_it(env, checkpoint)?,
+        present: record.and_then(|r| r.conversation.as_deref()),
         lease: record.and_then(|r| r.lease.as_ref()),
         place: project.zip(task).and_then(|(project, task)| queue::place(&project.path, &task.id)),
         has_directory: cwd.is_some_and(std::path::Path::is_dir),
@@ -91,6 +93,23 @@ pub fn prepare(env: &Env, tmux: &Tmux, wish: &Wish, record: Option<&SessionRecor
         let hint = refusal.hint.clone();
         hinted(refusal, hint)
     })
+}
+
+/// Who else is at a conversation: two clients in one would write over each other.
+fn at_it(env: &Env, checkpoint: &Checkpoint) -> Result<Option<String>> {
+    let Some(id) = &checkpoint.conversation else { return Ok(None) };
+    let boot = clock::boot_id();
+    let sessions = env.store.sessions()?.records;
+    let others = sessions.iter().filter(|r| r.name != checkpoint.session && r.conversation.as_ref() == Some(id));
+    let other = others.filter_map(|r| Some((look::running(r, &boot)?, &r.name))).next();
+    if let Some((process, name)) = other {
+        return Ok(Some(format!("session `{name}` (pid {})", process.pid)));
+    }
+    let found = env.config.accounts.iter().find_map(|account| {
+        let pid = claude::client_of(&account.home, id)?;
+        Some(format!("a client of account `{}` (pid {pid})", account.name))
+    });
+    Ok(found)
 }
 
 /// Where the conversation is. A disk that is not mounted is no conversation that is gone.

@@ -16,12 +16,12 @@ use flate2::write::GzEncoder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{atomic, files, lock, queue};
+use super::files::{self, open_plain};
+use super::{atomic, lock, queue};
 use crate::model::archive::{ARCHIVE_VERSION, Archived, FULL, Shelf, folder};
 use crate::model::front_matter::OutcomeResult;
 use crate::model::janitor::Seen;
@@ -217,17 +217,6 @@ pub fn read_ended(
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Opens a plain file without following a link; `None` if there is none.
-fn open_plain(path: &Path) -> io::Result<Option<File>> {
-    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
-    match std::fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
-        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
-        Ok(_) => Err(io::Error::other("not a regular file")),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
 }
 
 /// A writer that knows the sum of what went through it.

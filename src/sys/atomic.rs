@@ -35,6 +35,15 @@ pub fn temp_writer(name: &str) -> Option<i32> {
     if name.is_empty() { None } else { number(last).map(|last| before.unwrap_or(last)) }
 }
 
+/// … in a directory that is not ours alone: there we write no other than `.tmp-NAME.PID.SERIAL`.
+#[must_use]
+pub fn durable_temp_writer(name: &str) -> Option<i32> {
+    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse::<i32>().ok()).flatten();
+    let (rest, serial) = name.strip_prefix(TEMP_PREFIX)?.rsplit_once('.')?;
+    let (name, pid) = rest.rsplit_once('.')?;
+    number(pid).filter(|_| !name.is_empty() && number(serial).is_some())
+}
+
 /// Counts a durable step, or a moment before or after an outside effect; ends the process when it
 /// is the one asked for. Does nothing in a build without crash points.
 #[inline]
@@ -555,6 +564,15 @@ mod tests {
             ("tmp-a.1", None),
         ] {
             assert_eq!(temp_writer(name), pid, "{name}");
+        }
+        for (name, pid) in [
+            (".tmp-a.md.12.0", Some(12)),
+            (".tmp-a.12.0", Some(12)),
+            (".tmp-notes.2026", None),
+            (".tmp-.12.0", None),
+            (".tmp-a..0", None),
+        ] {
+            assert_eq!(durable_temp_writer(name), pid, "{name}");
         }
     }
 }

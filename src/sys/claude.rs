@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::process::ProcessId;
 use super::store::Store;
-use super::{atomic, home, login, process};
+use super::{atomic, files, home, login, process};
 use crate::config::{Account, Client, Config};
 use crate::error::{Mark, hinted};
 use crate::model::account::{AccountKind, Login};
@@ -254,9 +255,22 @@ pub fn trust_roots(cwd: &Path) -> Vec<PathBuf> {
 #[must_use]
 pub fn state_file(account_home: &Path, pid: i32, start: u64) -> Option<ClientFile> {
     let path = account_home.join("sessions").join(format!("{pid}.json"));
+    read_state(&path).filter(|f| f.pid == pid && f.start == start)
+}
+
+fn read_state(path: &Path) -> Option<ClientFile> {
     let mut text = String::new();
-    std::fs::File::open(path).ok()?.take(64 << 10).read_to_string(&mut text).ok()?;
-    ClientFile::parse(&text).filter(|f| f.pid == pid && f.start == start)
+    files::open_plain(path).ok()??.take(64 << 10).read_to_string(&mut text).ok()?;
+    ClientFile::parse(&text)
+}
+
+/// The live client of an account's home that is at a conversation, whoever has started it.
+#[must_use]
+pub fn client_of(account_home: &Path, conversation: &str) -> Option<i32> {
+    let entries = std::fs::read_dir(account_home.join("sessions")).ok()?;
+    let states = entries.flatten().filter_map(|entry| read_state(&entry.path()));
+    let mut at_it = states.filter(|file| file.conversation == conversation);
+    at_it.find(|file| ProcessId { pid: file.pid, start: file.start }.is_alive()).map(|file| file.pid)
 }
 
 /// Whether a process was launched by us for a session: its environment says so. A person's own tmux

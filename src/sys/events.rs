@@ -10,6 +10,7 @@ use super::store::{Locked, Store};
 use crate::model::event::{Digest, Event};
 use crate::model::janitor::EVENTS_ROTATE_AT;
 use crate::model::name::SessionName;
+use crate::model::session::SessionRecord;
 
 /// The most that one look reads; the rest comes with the next one.
 const MAX_READ: u64 = 8 << 20;
@@ -35,14 +36,24 @@ pub fn fold(store: &Store, name: &SessionName, digest: &mut Digest) -> Result<()
 /// Begins a new event file when the old one has grown large; one old file is kept. A hook that has
 /// just opened the old one may lose its line: evidence, never the only record.
 ///
+/// The record is written before the rename: once the file has another name nobody reads what was not folded in.
+///
 /// # Errors
-/// If it cannot be renamed.
-pub fn rotate(locked: &mut Locked<'_>, name: &SessionName, digest: &mut Digest) -> Result<()> {
-    let path = locked.store().events_path(name);
+/// If it cannot be read, the record not be written, or the file not be renamed.
+pub fn rotate(locked: &mut Locked<'_>, record: &mut SessionRecord) -> Result<()> {
+    let path = locked.store().events_path(&record.name);
     if path.metadata().map_or(0, |meta| meta.len()) < EVENTS_ROTATE_AT {
         return Ok(());
     }
-    fold(locked.store(), name, digest)?;
+    // One look reads a part; what is left behind the last is a line that was never ended.
+    loop {
+        let before = (record.digest.file, record.digest.offset);
+        fold(locked.store(), &record.name, &mut record.digest)?;
+        if before == (record.digest.file, record.digest.offset) {
+            break;
+        }
+    }
+    locked.write_session(record)?;
     atomic::replace(&path, &path.with_extension("jsonl.old"))
 }
 
@@ -76,6 +87,27 @@ fn read(path: &Path, size: u64, digest: &mut Digest) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::session::Kind;
+
+    #[test]
+    fn all_of_a_large_file_is_in_the_record_before_it_is_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let mut record = SessionRecord::new(SessionName::new("a").unwrap(), Kind::Pool);
+        let path = store.events_path(&record.name);
+        let filler =
+            format!("{{\"at\":\"2026-01-01T00:00:00Z\",\"event\":\"x\",\"text\":\"{}\"}}\n", "y".repeat(9_000));
+        let last = "{\"at\":\"2026-01-01T00:00:09Z\",\"event\":\"Stop\"}\n";
+        let lines = EVENTS_ROTATE_AT / filler.len() as u64 + 1;
+        std::fs::write(&path, filler.repeat(lines as usize) + last + "{\"half").unwrap();
+        rotate(&mut store.lock().unwrap(), &mut record).unwrap();
+        assert!(!path.exists() && path.with_extension("jsonl.old").exists());
+        let written = store.session(&record.name).unwrap().unwrap();
+        assert_eq!((written.digest.count, written.digest.stop.is_some()), (lines + 1, true));
+        std::fs::write(&path, last).unwrap();
+        fold(&store, &record.name, &mut record.digest).unwrap();
+        assert_eq!(record.digest.count, lines + 2);
+    }
 
     #[test]
     fn torn_and_foreign_lines_are_skipped_and_nothing_is_read_twice() {

@@ -1,9 +1,11 @@
 //! Files as they lie: one at a time, however many there are, no link followed.
 
 use jiff::Timestamp;
-use std::fs::Metadata;
+use nix::fcntl::OFlag;
+use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use walkdir::WalkDir;
 
@@ -74,6 +76,32 @@ fn walk(dir: &Path, depth: usize, wanted: fn(&str) -> bool) -> impl Iterator<Ite
             },
         }
     })
+}
+
+/// Opens a plain file without following a link, and without waiting for whoever would write into a pipe; `None` if
+/// there is none.
+///
+/// # Errors
+/// If it cannot be opened or is something else.
+pub fn open_plain(path: &Path) -> io::Result<Option<File>> {
+    open_with(path, OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK)
+}
+
+/// … where a link is as good as the file: in what is somebody else's.
+///
+/// # Errors
+/// If it cannot be opened or is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
+    open_with(path, OFlag::O_NONBLOCK)
+}
+
+fn open_with(path: &Path, flags: OFlag) -> io::Result<Option<File>> {
+    match std::fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Err(io::Error::other("not a regular file")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 /// A file as it is now; `None` if there is none, or something else.

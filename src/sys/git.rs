@@ -8,7 +8,7 @@ pub use status::{branch, status};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{paths, process};
+use super::{files, paths, process};
 
 /// The repository of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ const LONGEST: u64 = 4096;
 fn first_line(path: &Path) -> Option<String> {
     use std::io::Read;
     let mut text = String::new();
-    std::fs::File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+    // The repository is the agents': in a pipe's place a read would wait for ever.
+    files::open_regular(path).ok()??.take(LONGEST).read_to_string(&mut text).ok()?;
     Some(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
@@ -97,5 +98,15 @@ mod tests {
         let own = common.join("worktrees/tree");
         assert_eq!(repository(&tree), Some(Repository { top: tree, own, common }));
         assert_eq!(repository(&root), None);
+        // Pipes that nobody writes into are no repository, and nothing to wait for.
+        let made = root.join("made");
+        std::fs::create_dir_all(made.join(".git")).unwrap();
+        for name in ["HEAD", "config", "commondir"] {
+            nix::unistd::mkfifo(&made.join(".git").join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
+        let repository = repository(&made).unwrap();
+        assert_eq!(branch(&repository), None);
+        let unseen = status(&repository, &root, "/usr/bin:/bin", Duration::from_secs(5)).unseen.unwrap();
+        assert!(unseen.starts_with("its configuration cannot be read"), "{unseen}");
     }
 }

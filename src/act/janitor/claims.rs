@@ -54,10 +54,14 @@ pub(super) fn put_back(env: &Env, task: &TaskRef, project: &Path, seen: &Seen, w
     if record.counted() >= tries {
         let outcome = record.outcome(OutcomeResult::Failed, None);
         queue::finish(&mut locked, project, &task.id, queue::End::Failed, outcome.as_ref(), max)?;
+        queue::write_status(&mut locked, project, "idle", "", "", clock::now());
         return Ok(Did::Done(Some("given up")));
     }
     match queue::give_back(&mut locked, project, &task.id) {
-        Ok(()) => Ok(Did::Done(None)),
+        Ok(()) => {
+            queue::write_status(&mut locked, project, "idle", "", "", clock::now());
+            Ok(Did::Done(None))
+        }
         Err(e) if atomic::is_taken(&e) => left("a task of the same id waits"),
         Err(e) => Err(e),
     }

@@ -104,7 +104,7 @@ fn temp(seen: Seen, pid: i32) -> Option<Found> {
 
 /// A file that is neither a temp file of ours nor what it should be by its name.
 fn temp_or(name: &str, seen: Seen, other: impl FnOnce(Seen) -> Option<Found>) -> Option<Found> {
-    if let Some(pid) = atomic::temp_writer(name) {
+    if let Some(pid) = atomic::durable_temp_writer(name) {
         return temp(seen, pid);
     }
     // Hidden ones are somebody's own business.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Checkpoint;
+use crate::model::name::printable;
 use crate::model::queue::Place;
 use crate::model::session::{Lease, Phase};
 
@@ -27,6 +28,10 @@ pub struct Facts<'a> {
     pub dedicated: Option<bool>,
     /// The client that runs in it.
     pub running: Option<i32>,
+    /// Who else is at its conversation, for people; that account may be another one.
+    pub at_it: Option<String>,
+    /// The conversation that the session has now.
+    pub present: Option<&'a str>,
     /// The task that it has now.
     pub lease: Option<&'a Lease>,
     /// Where the task that it had lies now.
@@ -109,7 +114,10 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, Refusal> {
         return refuse(format!("session `{name}` runs (pid {pid})"), hint);
     }
     if let Some(lease) = facts.lease {
-        let same = facts.checkpoint.task.as_ref().is_some_and(|held| held.task == lease.task);
+        let same = facts.checkpoint.task.as_ref().is_some_and(|held| {
+            // A later try is another one's work: what this conversation knows of it is out of date.
+            held.task == lease.task && held.attempt == lease.attempt
+        });
         if lease.phase == Phase::Claimed || !same {
             let hint = format!("`claude-failover watch` brings it back with that; `explain session {name}`");
             return refuse(format!("session `{name}` has task `{}` now", lease.task), hint);
@@ -118,6 +126,12 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan, Refusal> {
     if !facts.has_directory {
         let dir = facts.checkpoint.cwd.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default();
         return refuse(format!("its directory is gone: `{dir}`"), "bring it back, then restore it".to_owned());
+    }
+    if let (Some(who), false) = (&facts.at_it, facts.anew) {
+        return refuse(
+            format!("its conversation is open elsewhere: {who}"),
+            "end that first; `--new` begins a new conversation from a summary".to_owned(),
+        );
     }
     let anew = match &facts.conversation {
         _ if facts.anew => Some("a new one was asked for".to_owned()),
@@ -167,6 +181,11 @@ fn notes(facts: &Facts<'_>) -> Vec<String> {
         };
         notes.push(format!("its task `{task}` {now}"));
     }
+    if let (Some(now), Some(then)) = (facts.present, &checkpoint.conversation)
+        && now != then
+    {
+        notes.push(format!("the session has been at another conversation since, {}", printable(now)));
+    }
     if let (Conversation::Here(size), Some(then)) = (&facts.conversation, &checkpoint.transcript) {
         if *size < then.size {
             notes.push(format!("its transcript is shorter now ({size} bytes) than it was ({})", then.size));
@@ -196,6 +215,8 @@ mod tests {
             checkpoint,
             dedicated: Some(false),
             running: None,
+            at_it: None,
+            present: checkpoint.conversation.as_deref(),
             lease: None,
             place: None,
             has_directory: true,
@@ -225,6 +246,11 @@ mod tests {
             (Facts { dedicated: None, ..facts(&quiet) }, "no session `p-0` in the configuration"),
             (Facts { lease: Some(&confirmed), ..facts(&quiet) }, "has task `app:add-login` now"),
             (Facts { lease: Some(&lease()), ..facts(&busy) }, "has task `app:add-login` now"),
+            (
+                Facts { lease: Some(&Lease { attempt: 3, ..confirmed.clone() }), ..facts(&busy) },
+                "has task `app:add-login` now",
+            ),
+            (Facts { at_it: Some("pid 9".into()), ..facts(&quiet) }, "is open elsewhere: pid 9; end that first"),
             (Facts { has_directory: false, ..facts(&quiet) }, "its directory is gone"),
             (
                 Facts { conversation: Conversation::Elsewhere("/x".into()), ..facts(&quiet) },
@@ -277,6 +303,7 @@ mod tests {
         let now = Facts {
             place: Some(Place::Waiting),
             branch: Some("other".into()),
+            present: Some("c-2"),
             conversation: Conversation::Here(3),
             ..facts(&busy)
         };
@@ -285,6 +312,7 @@ mod tests {
             notes,
             [
                 "its task `app:add-login` waits in the queue, for whichever session is free",
+                "the session has been at another conversation since, c-2",
                 "its transcript is shorter now (3 bytes) than it was (10)",
                 "its directory is on branch `other` now, then on `main`",
             ]

@@ -10,10 +10,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use super::{Key, folder_of, open_plain};
+use super::{Key, folder_of};
 use crate::model::archive::{ARCHIVE_VERSION, Archived, parse};
 use crate::model::front_matter::OutcomeResult;
 use crate::model::name::TaskId;
+use crate::sys::files::open_plain;
 
 /// The longest line that is read, in bytes.
 const LINE: u64 = 128 << 20;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{Repository, first_line};
 use crate::model::checkpoint::{DIRTY_NAMED, Git};
-use crate::sys::{paths, process};
+use crate::sys::{files, paths, process};
 
 /// Of a repository's configuration more is never read, in bytes.
 const CONFIG: u64 = 64 << 10;
@@ -72,9 +72,14 @@ pub fn status(repository: &Repository, home: &Path, path: &str, limit: Duration)
 fn obstacle(repository: &Repository) -> Option<String> {
     for file in [repository.common.join("config"), repository.own.join("config.worktree")] {
         let mut text = String::new();
-        let Ok(opened) = std::fs::File::open(&file) else { continue };
+        let unreadable = || Some(format!("its configuration cannot be read: `{}`", file.display()));
+        let opened = match files::open_regular(&file) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => continue,
+            Err(_) => return unreadable(),
+        };
         if opened.take(CONFIG).read_to_string(&mut text).is_err() || text.len() as u64 == CONFIG {
-            return Some(format!("its configuration cannot be read: `{}`", file.display()));
+            return unreadable();
         }
         let squeezed: String = text.to_ascii_lowercase().split_whitespace().collect();
         if squeezed.contains("[filter") || squeezed.contains("[include") {
