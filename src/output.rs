@@ -111,7 +111,8 @@ impl Output {
             // A timer's run says once why three hundred tasks wait; a dry run names them all.
             match alike[..] {
                 [first, _, _, _, ..] if !report.dry_run => {
-                    line(FAINT, &first.verb, &format!("{} tasks", alike.len()), first);
+                    let things = if report.command == "dispatch" { "tasks" } else { "things" };
+                    line(FAINT, &first.verb, &format!("{} {things}", alike.len()), first);
                 }
                 _ => alike.iter().for_each(|item| line(FAINT, &item.verb, &item.subject, item)),
             }

@@ -728,6 +728,7 @@ fn janitor() {
     let run = |w: &World, more: &[(&str, &str)]| {
         let env = env(more);
         let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        crate::janitor::ran_lately(w, 80 * 24);
         let code = w.cf_env(&["janitor"], &env).code;
         // Whatever moment it was: nothing is lost.
         for (_, id, text) in LITTER {
@@ -761,8 +762,10 @@ fn janitor() {
             .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".tmp-"))
             .collect();
         assert!(litter.is_empty(), "point {n}: {litter:?}");
+        crate::janitor::ran_lately(w, 80 * 24);
         // By its clock the kick of this very run has had its time.
         w.cf_env(&["janitor"], &[("CLAUDE_FAILOVER_NOW", &clock)]);
+        crate::janitor::ran_lately(w, 80 * 24);
         let quiet = w.cf_env(&["janitor"], &[("CLAUDE_FAILOVER_NOW", &clock)]);
         assert!(quiet.out.contains("nothing to do"), "point {n}: {quiet:?}");
     };

@@ -8,7 +8,16 @@ pub fn later(hours: i64) -> String {
     jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(hours)).unwrap().to_string()
 }
 
+/// As if it had run an hour before that: after a longer silence it does not trust the clock.
+pub fn ran_lately(w: &World, hours: i64) {
+    if let Ok(lock) = std::fs::File::open(w.path("state/lock/janitor.lock")) {
+        let at: jiff::Timestamp = later(hours - 1).parse().unwrap();
+        lock.set_modified(at.into()).unwrap();
+    }
+}
+
 fn janitor(w: &World, hours: i64, args: &[&str]) -> Said {
+    ran_lately(w, hours);
     w.cf_env(&[&["janitor"], args].concat(), &[("CLAUDE_FAILOVER_NOW", &later(hours))])
 }
 
@@ -119,6 +128,69 @@ fn a_claim_that_nobody_has_goes_back_until_its_tries_are_over() {
 }
 
 #[test]
+fn a_leap_of_the_clock_removes_nothing_and_is_over_with_the_next_run() {
+    let w = World::new();
+    w.ok(&["status"]);
+    let leap =
+        |args: &[&str]| w.cf_env(&[&["janitor"], args].concat(), &[("CLAUDE_FAILOVER_NOW", &later(40 * DAYS))]);
+    clean(&w, 0);
+    w.write("state/kick/nobody", "");
+    w.write("app/.agent-queue/inbox/t.md.dispatched", "x\n");
+    w.write("app/.agent-queue/done/d.md", "d\n");
+    for args in [&["--dry-run"][..], &[]] {
+        let said = leap(args).out;
+        assert!(said.contains("left alone what would be removed: the last run was 40d"), "{said}");
+        assert!(!said.contains("nobody"), "{said}");
+    }
+    assert!(w.path("state/kick/nobody").exists() && w.read_log().contains("or the clock is wrong"));
+    assert_eq!((w.place("t").as_str(), archived(&w)), ("inbox md", vec!["d".to_owned()]));
+    clean(&w, 40 * DAYS);
+    assert!(!w.path("state/kick/nobody").exists());
+}
+
+#[test]
+fn a_claim_of_another_state_directory_stays_while_the_project_says_so() {
+    let w = World::new();
+    w.ok(&["status"]);
+    let status = |hours: i64| {
+        let text = format!(
+            "{{\"state\":\"working\",\"session\":\"q-1\",\"task\":\"t\",\"updated_at\":\"{}\"}}\n",
+            later(hours)
+        );
+        w.write("app/.agent-queue/status.json", text);
+    };
+    w.write("app/.agent-queue/inbox/t.md.dispatched", "x\n");
+    status(0);
+    let said = clean(&w, 3);
+    assert!(said.contains("`status.json` names session `q-1`, which is not of this state"), "{said}");
+    assert_eq!(w.place("t"), "inbox md.dispatched");
+    assert!(w.read_log().contains("left a claim alone"), "under -q the log tells");
+    assert!(clean(&w, 26).contains("put back claimed task app:t"), "that was a day ago");
+}
+
+#[test]
+fn an_archive_that_is_damaged_or_a_link_is_said() {
+    let w = World::new();
+    w.ok(&["status"]);
+    w.write("app/.agent-queue/done/a.md", "a\n");
+    clean(&w, 40 * DAYS);
+    let archives = tree(&w.path("app/.agent-queue/archive")).into_keys();
+    let archive = archives.into_iter().find(|path| path.extension().is_some_and(|e| e == "gz")).unwrap();
+    std::fs::write(&archive, "torn").unwrap();
+    w.write("app/.agent-queue/done/b.md", "b\n");
+    let said = janitor(&w, 40 * DAYS, &["-q"]);
+    assert!(said.code == 3 && said.out.contains("it cannot be read to its end"), "{said:?}");
+    assert_eq!(std::fs::read_to_string(&archive).unwrap(), "torn");
+    // Inside of the project, and yet not where it should be.
+    std::fs::create_dir_all(w.path("web/kept")).unwrap();
+    std::os::unix::fs::symlink(w.path("web/kept"), w.path("web/.agent-queue/archive")).unwrap();
+    w.write("web/.agent-queue/done/c.md", "c\n");
+    let said = clean(&w, 40 * DAYS);
+    assert!(said.contains("archive: a symbolic link in a queue"), "{said}");
+    assert!(w.path("web/.agent-queue/done/c.md").exists() && tree(&w.path("web/kept")).is_empty());
+}
+
+#[test]
 fn a_claim_that_somebody_may_have_stays() {
     let w = World::new();
     w.ok(&["status"]);
@@ -153,6 +225,7 @@ fn what_is_no_task_or_lies_outside_of_the_project_stays_and_is_said() {
     w.write("tmp/else/x.md", "x\n");
     std::os::unix::fs::symlink(w.path("tmp/else"), w.path("app/.agent-queue/failed")).unwrap();
     w.write("app/.agent-queue/done/notes.txt", "n\n");
+    w.write(&format!("app/.agent-queue/done/{}\u{1b}[31m\nx", "y".repeat(100)), "n\n");
     w.write("app/.agent-queue/done/.gitkeep", "");
     w.write("app/.agent-queue/done/sub/x.md", "x\n");
     w.write("app/.agent-queue/done/raw.md", b"\xff\n");
@@ -163,7 +236,8 @@ fn what_is_no_task_or_lies_outside_of_the_project_stays_and_is_said() {
     let said = clean(&w, 100 * DAYS);
     for want in [
         "failed: a symbolic link in a queue",
-        "notes.txt: among finished tasks, and none",
+        "/notes.txt, ",
+        "yyy\\u{1b}[31m\\nx: among finished tasks, and none",
         "sub: not a regular file",
         "link.md: a symbolic link",
         "app:raw: not archived: it is not UTF-8",

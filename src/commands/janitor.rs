@@ -1,14 +1,15 @@
 //! `janitor`: archives, puts back, prunes. One plan, printed by a dry run and carried out by a real one.
 
 use anyhow::Result;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::act::janitor::{self as hands, Did, Scene};
 use crate::env::Env;
-use crate::error::Exit;
+use crate::error::{Exit, exit_of};
 use crate::model::archive::{Shelf, folder};
-use crate::model::janitor::{Batch, Left, Plan, Rule, Step, plan};
+use crate::model::janitor::{Batch, Left, Plan, Rule, Step, mistrusts_clock, plan};
 use crate::model::observe::words;
 use crate::model::report::{Item, Report};
 use crate::sys::lock::LockError;
@@ -31,12 +32,14 @@ pub struct Args {
 /// # Errors
 /// If the state cannot be read.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    // Before the lock: whoever takes it notes the time there.
+    let last = env.store.last_run("janitor");
     let mut report = Report { command: "janitor".into(), dry_run: args.dry_run, ..Report::default() };
     if args.dry_run {
-        round(env, true, &mut report)?;
+        round(env, last, true, &mut report)?;
     } else {
         match env.store.run_lock("janitor") {
-            Ok(_held) => round(env, false, &mut report)?,
+            Ok(_held) => round(env, last, false, &mut report)?,
             Err(busy @ LockError::Busy { .. }) => report.skipped = Some(busy.to_string()),
             Err(LockError::Failed(e)) => return Err(e),
         }
@@ -45,10 +48,17 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     Ok(report.exit())
 }
 
-fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<()> {
+fn round(env: &Env, last: Option<Timestamp>, dry_run: bool, report: &mut Report) -> Result<()> {
     let tmux = env.tmux();
     let scene = Scene::of(env, &tmux)?;
-    let plan = plan(env.now, hands::found(env, &scene), &scene.known, &env.config.janitor.rules);
+    let mut plan = plan(env.now, hands::found(env, &scene), &scene.known, &env.config.janitor.rules);
+    if let Some(why) = mistrusts_clock(env.now, last) {
+        plan = plan.harmless();
+        if !dry_run {
+            env.note(&LogEntry { command: "janitor", what: "removed nothing", why: &why, ..LogEntry::default() });
+        }
+        report.waiting.push(Item::new("what would be removed", "left alone", why));
+    }
     leave(report, &plan.left);
     if dry_run {
         report.actions.extend(plan.steps.iter().map(|s| would(env, s)));
@@ -56,14 +66,28 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<()> {
         let archived = plan.archive.values().map(|b| b.marks.len()).sum();
         report.summary = summary(archived, plan.steps.len(), true);
     } else {
+        for (why, left) in plan.left.iter().filter(|(_, left)| left.is_claim) {
+            note_claim(env, &names(left), why);
+        }
         let mut told = Told::default();
+        let mut busy = false;
         for step in &plan.steps {
             match hands::carry_out(env, &tmux, step) {
                 Ok(Did::Done(word)) => told.done(env, step, word),
                 Ok(Did::LeftAlone(why)) => {
+                    if step.rule == Rule::StaleClaims {
+                        note_claim(env, &step.subject, &why);
+                    }
                     report.waiting.push(Item::new(subject(env, step), "left alone", why));
                 }
-                Err(e) => report.actions.push(Item::error(subject(env, step), step.rule.verb(), &e)),
+                Err(e) => {
+                    report.actions.push(Item::error(subject(env, step), step.rule.verb(), &e));
+                    // Each further step would wait its ten seconds for the same lock.
+                    busy = exit_of(&e) == Exit::Busy;
+                    if busy {
+                        break;
+                    }
+                }
             }
         }
         let things = told.0.values().map(Vec::len).sum();
@@ -71,21 +95,28 @@ fn round(env: &Env, dry_run: bool, report: &mut Report) -> Result<()> {
         if plan.steps.iter().any(|step| step.rule == Rule::StaleClaims) {
             env.store.kick("task");
         }
-        let archived = archive(env, &scene, &plan, report);
+        let archived = if busy { 0 } else { archive(env, &scene, &plan, report) };
         report.summary = summary(archived, things, false);
     }
     Ok(())
 }
 
 fn leave(report: &mut Report, left: &BTreeMap<String, Left>) {
-    for (why, left) in left {
-        let names = left.first.join(", ");
-        let subject = match left.count - left.first.len() {
-            0 => names,
-            more => format!("{names} and {more} more"),
-        };
-        report.waiting.push(Item::new(subject, "left alone", why.clone()));
+    report.waiting.extend(left.iter().map(|(why, left)| Item::new(names(left), "left alone", why.clone())));
+}
+
+fn names(left: &Left) -> String {
+    let names = left.first.join(", ");
+    match left.count - left.first.len() {
+        0 => names,
+        more => format!("{names} and {more} more"),
     }
+}
+
+/// A timer's run is quiet: of a task that somebody waits for the log tells.
+fn note_claim(env: &Env, tasks: &str, why: &str) {
+    let task = Some(tasks.to_owned());
+    env.note(&LogEntry { command: "janitor", what: "left a claim alone", why, task, ..LogEntry::default() });
 }
 
 fn subject(env: &Env, step: &Step) -> String {
@@ -143,10 +174,13 @@ fn archive(env: &Env, scene: &Scene, plan: &Plan, report: &mut Report) -> usize 
         leave(report, &done.left);
         for name in done.damaged {
             let reason = "it cannot be read to its end; what is new goes to another file".to_owned();
-            report.waiting.push(Item::new(format!("{}: {name}", project.name), "left alone", reason));
+            report.actions.push(Item::failed(format!("{}: {name}", project.name), "left alone", reason));
         }
         if let Err(e) = result {
             report.actions.push(Item::error(&project.name, "archived", &e));
+            if exit_of(&e) == Exit::Busy {
+                break;
+            }
         }
     }
     all

@@ -17,6 +17,9 @@ use super::{
 use crate::model::front_matter::is_model;
 use crate::model::name::{AccountName, BadName, ProjectName, SessionName, shown};
 
+/// The largest limit of a task's size, in bytes: a whole task is held in memory and becomes a line of an archive.
+const MAX_TASK_BYTES: u64 = 16 << 20;
+
 /// Something that is wrong, with the place of it: keys and indices joined by dots.
 #[derive(Debug)]
 pub struct Fault {
@@ -194,6 +197,9 @@ pub fn resolve(
         max_task_bytes: d.max_task_bytes.map_or(1 << 20, |s| s.0),
         interval: positive("dispatcher.interval", d.interval, SignedDuration::from_mins(1), &mut f),
     };
+    if dispatch.max_task_bytes > MAX_TASK_BYTES {
+        f.add("dispatcher.max_task_bytes", "must be at most 16MiB");
+    }
     if dispatch.ramp == 0 {
         f.add("dispatcher.ramp", "must be at least 1");
     }

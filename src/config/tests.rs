@@ -110,6 +110,7 @@ fn mistakes_are_refused_by_file_line_and_key() {
             "quota: {endpoint: {url: 'http://example.com/x'}}\n",
             "c.yaml:2: quota.endpoint.url: not an https address: `http://example.com/x`",
         ),
+        ("dispatcher: {max_task_bytes: 17MiB}\n", "c.yaml:2: dispatcher.max_task_bytes: must be at most 16MiB"),
         ("switch: {ramp: 0}\n", "c.yaml:2: switch.ramp: must be a number from 1 to 50"),
         ("quota: {max_switches_per_hour: 0}\n", "c.yaml:2: quota.max_switches_per_hour: must be at least 1"),
         ("checkpoint: {keep: 0}\n", "c.yaml:2: checkpoint.keep: must be a number from 1 to 1000"),

@@ -17,7 +17,7 @@ use super::task::Attempt;
 pub const ARCHIVE_VERSION: u32 = 1;
 
 /// An archive that is so large, in bytes, is full: every addition writes it whole.
-pub const FULL: u64 = 64 << 20;
+pub const FULL: u64 = 8 << 20;
 
 const SUFFIX: &str = ".jsonl.gz";
 

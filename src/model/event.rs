@@ -43,6 +43,12 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
+/// Whether a text is the id of a conversation, as the client makes them: a UUID with its dashes, and nothing else.
+#[must_use]
+pub fn is_conversation(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
 /// How much of a prompt or a message is kept, in characters: enough for a task's token.
 pub const TEXT_KEPT: usize = 400;
 
@@ -178,7 +184,8 @@ impl Digest {
         }
         match event.event.as_str() {
             "SessionStart" => {
-                self.conversation = Some(event.conversation.clone()).filter(|c| !c.is_empty());
+                // It becomes part of a path and an argument of the client, and the file is the agents' to write.
+                self.conversation = Some(event.conversation.clone()).filter(|c| is_conversation(c));
                 self.end = None;
                 self.permission = None;
                 self.start = Some(seen);
@@ -282,6 +289,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const A: &str = "0f8fad5b-d9cb-469f-a165-70867728950a";
+    const B: &str = "0f8fad5b-d9cb-469f-a165-70867728950b";
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
@@ -325,11 +335,19 @@ mod tests {
     #[test]
     fn clear_is_no_end_and_changes_the_conversation() {
         let digest = folded(&[
-            json!({"hook_event_name":"SessionStart","source":"startup","session_id":"a"}),
-            json!({"hook_event_name":"SessionEnd","reason":"clear","session_id":"a"}),
-            json!({"hook_event_name":"SessionStart","source":"clear","session_id":"b"}),
+            json!({"hook_event_name":"SessionStart","source":"startup","session_id":A}),
+            json!({"hook_event_name":"SessionEnd","reason":"clear","session_id":A}),
+            json!({"hook_event_name":"SessionStart","source":"clear","session_id":B}),
         ]);
-        assert_eq!((digest.end, digest.conversation.as_deref()), (None, Some("b")));
+        assert_eq!((digest.end, digest.conversation.as_deref()), (None, Some(B)));
+    }
+
+    #[test]
+    fn what_is_no_id_is_no_conversation() {
+        for text in ["", "b", "../../x", "--help", &A.replace('-', ""), &format!("{{{A}}}"), &format!("{A}x")] {
+            let start = json!({"hook_event_name":"SessionStart","source":"startup","session_id":text});
+            assert_eq!(folded(&[start]).conversation, None, "{text}");
+        }
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub struct Left {
     pub count: usize,
     /// The first of them, by name.
     pub first: Vec<String>,
+    /// Whether they are claimed tasks.
+    pub is_claim: bool,
 }
 
 /// Everything that is to be done.
@@ -94,6 +96,33 @@ pub struct Plan {
     pub archive: BTreeMap<Shelf, Batch>,
     /// What is left alone although it looks as if it had had its time, by reason.
     pub left: BTreeMap<String, Left>,
+}
+
+/// So many tasks are put on a shelf at once …
+const SHELF_DUE: usize = 1000;
+
+/// … and fewer once the oldest of them has been due for so long.
+const SHELF_WAITS: SignedDuration = SignedDuration::from_hours(24);
+
+/// A run that comes so long after the last one may have been started by a clock that is wrong.
+pub const LONG_SILENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Why a run leaves undone what cannot be undone again; `None` if it does not. The first run ever has nothing to
+/// compare the time with.
+#[must_use]
+pub fn mistrusts_clock(now: Timestamp, last: Option<Timestamp>) -> Option<String> {
+    let since = last.map(|last| age(now, last)).filter(|since| *since > LONG_SILENCE)?;
+    let what = "only claims and archives now, the rest at the next run";
+    Some(format!("the last run was {} ago, or the clock is wrong: {what}", words(since)))
+}
+
+impl Plan {
+    /// Without the steps that remove or end something.
+    #[must_use]
+    pub fn harmless(mut self) -> Self {
+        self.steps.retain(|step| step.rule == Rule::StaleClaims);
+        self
+    }
 }
 
 /// How many names are kept of what is left alone for one reason.
@@ -114,6 +143,7 @@ pub fn plan(now: Timestamp, found: impl IntoIterator<Item = Found>, known: &Know
     }
     planner.log();
     planner.past_switches();
+    planner.due();
     let mut plan = planner.plan;
     plan.steps.sort_by(|a, b| (a.rule, &a.subject).cmp(&(b.rule, &b.subject)));
     for batch in plan.archive.values_mut() {
@@ -135,7 +165,15 @@ impl Planner<'_> {
     fn look(&mut self, found: Found) {
         let rules = self.rules;
         match found {
-            Found::Claimed { task, project, seen, twin, busy } => self.claimed(task, project, seen, twin, busy),
+            Found::Claimed { task, project, seen, twin, busy, elsewhere } => {
+                let why = busy
+                    .map(|session| format!("session `{session}`, which had it, is not at rest"))
+                    .or_else(|| {
+                        elsewhere.map(|s| format!("`status.json` names session `{s}`, which is not of this state"))
+                    })
+                    .or_else(|| twin.then(|| "a task of the same id waits".to_owned()));
+                self.claimed(task, project, seen, why);
+            }
             Found::Ended { project, state, id, seen } => self.ended(TaskRef { project, id }, state, &seen),
             Found::Record { task, seen, whereabouts } => self.record(&task, seen, whereabouts),
             Found::Log { day, seen } => self.days.push((day, seen)),
@@ -176,6 +214,12 @@ impl Planner<'_> {
         }
     }
 
+    /// Somebody waits for it: the log has it as well.
+    fn leave_claim(&mut self, task: &TaskRef, why: String) {
+        self.leave(task.to_string(), why.clone());
+        self.plan.left.entry(why).or_default().is_claim = true;
+    }
+
     fn step(&mut self, rule: Rule, subject: String, age: SignedDuration, bytes: u64, why: String, act: Act) {
         self.plan.steps.push(Step { rule, subject, age, bytes, why, act });
     }
@@ -195,21 +239,19 @@ impl Planner<'_> {
         }
     }
 
-    fn claimed(&mut self, task: TaskRef, project: PathBuf, seen: Seen, twin: bool, busy: Option<SessionName>) {
-        // A rename moves the ctime, where the file system has one: the later of both is when it was claimed.
-        let age = age(self.now, seen.changed);
+    fn claimed(&mut self, task: TaskRef, project: PathBuf, seen: Seen, hindrance: Option<String>) {
+        // A rename moves the ctime, where the file system has one: the later of both is when it was claimed. A time
+        // of writing can be set by whoever writes; one in the future would keep the claim for ever.
+        let claimed = if seen.written > self.now { seen.changed } else { seen.written.max(seen.changed) };
+        let age = age(self.now, claimed);
         if self.known.leased.contains(&task) || age <= self.rules.stale_claims_after {
             return;
         }
         if let Some(why) = &self.known.unclear {
-            return self.leave(task.to_string(), format!("claimed, and it cannot be told by whom: {why}"));
+            return self.leave_claim(&task, format!("claimed, and it cannot be told by whom: {why}"));
         }
-        if let Some(session) = busy {
-            let why = format!("claimed, and session `{session}`, which had it, is not at rest");
-            return self.leave(task.to_string(), why);
-        }
-        if twin {
-            return self.leave(task.to_string(), "claimed, and a task of the same id waits");
+        if let Some(why) = hindrance {
+            return self.leave_claim(&task, format!("claimed, and {why}"));
         }
         let why = format!("no session has had it for {}: that counts as a try", words(age));
         let (subject, bytes) = (task.to_string(), seen.bytes);
@@ -218,10 +260,7 @@ impl Planner<'_> {
 
     fn ended(&mut self, task: TaskRef, state: OutcomeResult, seen: &Seen) {
         let age = age(self.now, seen.written);
-        let after = match state {
-            OutcomeResult::Done => self.rules.archive_done_after,
-            OutcomeResult::Failed => self.rules.archive_failed_after,
-        };
+        let after = self.rules.archive_after(state);
         // A session that has not let go of it yet is `watch`'s to settle.
         if age <= after || self.known.leased.contains(&task) {
             return;
@@ -300,6 +339,15 @@ impl Planner<'_> {
             let why = "ours, its client has ended, no record knows of it, nobody is attached".to_owned();
             self.step(Rule::Orphans, name, age, 0, why, Act::End(found.session.clone()));
         }
+    }
+
+    /// A shelf is written whole for what is added to it: few tasks wait until the oldest has waited for a day.
+    fn due(&mut self) {
+        let rules = self.rules;
+        self.plan.archive.retain(|shelf, batch| {
+            let since = batch.oldest.saturating_sub(rules.archive_after(shelf.state));
+            batch.marks.len() >= SHELF_DUE || since > SHELF_WAITS
+        });
     }
 
     /// Days that are too old, then the oldest of what is too much. Today stays.

@@ -35,13 +35,18 @@ pub fn folder_of(project: &Path) -> PathBuf {
     project.join(queue::FOLDER).join("archive")
 }
 
-/// What tells an archived task from others, of a line of an archive.
+/// Of which task a line of an archive is.
 #[derive(Debug, Deserialize)]
 struct Key {
-    version: u32,
     task: TaskId,
+}
+
+/// What tells an archived task from others. The sum is made of the text: that which stands there may be anything.
+#[derive(Debug, Deserialize)]
+struct Whole {
+    version: u32,
     file: String,
-    sha256: String,
+    text: String,
 }
 
 /// The archive of a project, which nobody else writes while this value lives.
@@ -91,12 +96,12 @@ impl Writer {
             let path = self.dir.join(&name);
             let full = path.metadata().is_ok_and(|m| m.len() >= FULL);
             let mut doubled = Vec::new();
-            let whole = Lines::<Key>::open(&path)?.all(|key| {
-                let known = key.ok().filter(|key| key.version <= ARCHIVE_VERSION);
-                let still = |key: &Key| folder.join(&key.file).symlink_metadata().is_ok();
-                doubled
-                    .extend(known.as_ref().filter(|key| still(key)).map(|k| (k.file.clone(), k.sha256.clone())));
-                known.is_some()
+            let whole = Lines::<Whole>::open(&path)?.all(|line| {
+                let known = line.ok().filter(|line| line.version <= ARCHIVE_VERSION);
+                let is_known = known.is_some();
+                let still = |line: &Whole| folder.join(&line.file).symlink_metadata().is_ok();
+                doubled.extend(known.filter(still).map(|l| (l.file, hex(&Sha256::digest(&l.text)))));
+                is_known
             });
             open.part = if full || !whole { part + 1 } else { part };
             if whole {
@@ -133,6 +138,7 @@ impl Writer {
                 // In one piece: the serializer writes a few bytes at a time.
                 let mut line = serde_json::to_vec(&task)?;
                 line.push(b'\n');
+                ensure!(line.len() as u64 <= reader::LINE, "task `{}` is too long to be read back", task.task);
                 out.write_all(&line)?;
                 count += 1;
             }

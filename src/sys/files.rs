@@ -130,7 +130,7 @@ pub fn seen(path: &Path, meta: &Metadata) -> Seen {
         path: path.to_owned(),
         bytes: meta.size(),
         written,
-        changed: written.max(time(meta.ctime(), meta.ctime_nsec())),
+        changed: time(meta.ctime(), meta.ctime_nsec()),
         mark: hash.finish(),
     }
 }

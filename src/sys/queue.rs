@@ -489,6 +489,24 @@ pub fn write_status(
     }
 }
 
+/// What the queue of a project says that it does.
+#[derive(Debug, serde::Deserialize)]
+pub struct Status {
+    /// `working` or `idle`.
+    pub state: String,
+    /// Which session.
+    pub session: String,
+    /// When that was written.
+    pub updated_at: Timestamp,
+}
+
+/// What was said last; `None` if nothing was that can be read.
+#[must_use]
+pub fn status(project: &Path) -> Option<Status> {
+    let file = super::files::open_plain(&Paths::of(project).status()).ok()??;
+    serde_json::from_reader(std::io::Read::take(file, 4096)).ok()
+}
+
 /// Free bytes and inodes where a path lies, or `None` if the system does not say.
 #[must_use]
 pub fn room(path: &Path) -> Option<(u64, u64)> {

@@ -9,10 +9,10 @@ use crate::env::Env;
 use crate::model::archive::{Shelf, folder, month};
 use crate::model::front_matter::OutcomeResult;
 use crate::model::janitor::{Left, Plan, Seen};
-use crate::model::name::{TaskId, TaskRef};
+use crate::model::name::{TaskId, TaskRef, printable};
 use crate::model::queue::Place;
 use crate::model::task::Attempt;
-use crate::sys::archive::{Open, Writer, read_ended};
+use crate::sys::archive::{Open, Writer, folder_of, read_ended};
 use crate::sys::files::{self, Entry};
 use crate::sys::{atomic, queue};
 
@@ -24,6 +24,10 @@ const UNDER_LOCK: usize = 64;
 
 /// The smallest limit of a task file that can be archived, in bytes.
 const LIMIT: u64 = 4 << 20;
+
+/// The largest, whatever the configuration says, in bytes: a byte becomes six at most in an archive, whose lines are
+/// read up to 128 MiB.
+const MOST: u64 = 20 << 20;
 
 /// What was archived, and what was not.
 #[derive(Debug, Default)]
@@ -53,6 +57,13 @@ impl Archived {
 pub fn archive(env: &Env, project: &Project, plan: &Plan, done: &mut Archived) -> Result<()> {
     let mine = || plan.archive.keys().filter(|shelf| shelf.project == project.name);
     if mine().next().is_none() {
+        return Ok(());
+    }
+    let dir = folder_of(&project.path);
+    if dir.is_symlink() {
+        let left = done.left.entry("not archived: a symbolic link in a queue".to_owned()).or_default();
+        left.count += 1;
+        left.first.push(printable(&dir.to_string_lossy()));
         return Ok(());
     }
     let writer = Writer::open(&project.path)?;
@@ -113,7 +124,7 @@ impl Job<'_> {
             self.open.insert(shelf.clone(), open);
         }
         let Some(open) = self.open.get_mut(shelf) else { return Ok(()) };
-        let limit = LIMIT.max(self.env.config.dispatch.max_task_bytes * 2);
+        let limit = self.env.config.dispatch.max_task_bytes.saturating_mul(2).clamp(LIMIT, MOST);
         let mut refused: Vec<(usize, String)> = Vec::new();
         let (env, project) = (self.env, self.project);
         let read = tasks.iter().enumerate().filter_map(|(n, (id, seen))| {
@@ -131,26 +142,31 @@ impl Job<'_> {
 
     fn remove(&mut self, shelf: &Shelf, tasks: &[(TaskId, Seen)], dir: &Path) -> Result<()> {
         let mut moved = 0;
-        for batch in tasks.chunks(UNDER_LOCK) {
-            let mut locked = self.env.store.lock()?;
-            for (id, seen) in batch {
-                // A person may have queued it again since: then it is the archive that has an older copy.
-                if !files::is_as_seen(seen) || !atomic::unlink(&seen.path)? {
-                    self.done.leave(&task_of(self.project, id), "it has changed since the plan".into());
-                    continue;
-                }
-                moved += 1;
-                if queue::place(&self.project.path, id) == Some(Place::Nowhere) {
-                    locked.forget_task(&task_of(self.project, id))?;
-                }
-            }
-        }
+        let removed = tasks.chunks(UNDER_LOCK).try_for_each(|batch| self.remove_batch(batch, &mut moved));
+        // What is gone is gone, and told, even if a later one failed.
         *self.done.moved.entry(shelf.clone()).or_default() += moved;
+        removed?;
         let records = self.env.store.root().join("tasks").join(self.project.name.as_str());
         if records.is_dir() {
             atomic::settle(&records)?;
         }
         atomic::settle(dir)
+    }
+
+    fn remove_batch(&mut self, batch: &[(TaskId, Seen)], moved: &mut usize) -> Result<()> {
+        let mut locked = self.env.store.lock()?;
+        for (id, seen) in batch {
+            // A person may have queued it again since: then it is the archive that has an older copy.
+            if !files::is_as_seen(seen) || !atomic::unlink(&seen.path)? {
+                self.done.leave(&task_of(self.project, id), "it has changed since the plan".into());
+                continue;
+            }
+            *moved += 1;
+            if queue::place(&self.project.path, id) == Some(Place::Nowhere) {
+                locked.forget_task(&task_of(self.project, id))?;
+            }
+        }
+        Ok(())
     }
 }
 

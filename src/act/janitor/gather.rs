@@ -153,7 +153,8 @@ fn inbox(env: &Env, scene: &Scene, project: &Project, entry: Entry) -> Option<Fo
         let task = TaskRef { project: project.name.clone(), id };
         let twin = queue::Paths::of(&project.path).waiting(&task.id).symlink_metadata().is_ok();
         let busy = busy(env, scene, &task);
-        Some(Found::Claimed { task, project: project.path.clone(), seen, twin, busy })
+        let elsewhere = elsewhere(env, scene, project);
+        Some(Found::Claimed { task, project: project.path.clone(), seen, twin, busy, elsewhere })
     })
 }
 
@@ -162,6 +163,17 @@ fn busy(env: &Env, scene: &Scene, task: &TaskRef) -> Option<SessionName> {
     let record = env.store.task(task).ok().flatten()?;
     let had = |session: &SessionRecord| record.attempts.iter().any(|a| a.session == session.name);
     scene.sessions.records.iter().find(|s| s.is_occupied() && had(s)).map(|s| s.name.clone())
+}
+
+/// How long the status of a project says something about who is at it: it is written when a task is claimed.
+const STATUS_HOLDS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Who is at work by the status of a project, if nobody of ours is: another state directory may share it.
+fn elsewhere(env: &Env, scene: &Scene, project: &Project) -> Option<String> {
+    let status = queue::status(&project.path)?;
+    let is_fresh = age(env.now, status.updated_at) <= STATUS_HOLDS;
+    let is_ours = scene.known.sessions.contains_key(&status.session);
+    (status.state == "working" && is_fresh && !is_ours).then(|| printable(&status.session))
 }
 
 fn ended(project: &Project, state: OutcomeResult, entry: Entry) -> Option<Found> {

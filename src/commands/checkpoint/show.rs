@@ -6,7 +6,7 @@ use super::find;
 use crate::env::{Env, local};
 use crate::error::Exit;
 use crate::model::checkpoint::{CheckpointId, ToolCall, summary};
-use crate::model::name::{SessionName, shown};
+use crate::model::name::{SessionName, printable};
 use crate::output::{FAINT, STRONG, styled};
 
 /// Show all that a checkpoint holds
@@ -47,7 +47,8 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     );
     let mut line = |what: &str, text: Option<String>| {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            out.push_str(&format!("  {:14}{text}\n", format!("{what}:")));
+            // Model, paths, screen: others have chosen them.
+            out.push_str(&format!("  {:14}{}\n", format!("{what}:"), printable(&text)));
         }
     };
     let state =
@@ -85,7 +86,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         line("branch", Some(format!("{}{head}", git.branch.as_deref().unwrap_or("none"))));
         line("not committed", git.dirty_count.map(|count| format!("{count} files")));
         for file in &git.dirty {
-            line("", Some(shown(file)));
+            line("", Some(file.clone()));
         }
         line("git", git.unseen.clone());
     }
@@ -95,7 +96,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     if !made.pane.is_empty() {
         out.push_str(&format!("  {}\n", styled(FAINT, "screen:")));
         for text in &made.pane {
-            out.push_str(&format!("  {} {text}\n", styled(FAINT, "│")));
+            out.push_str(&format!("  {} {}\n", styled(FAINT, "│"), printable(text)));
         }
     }
     env.out.text(&out);

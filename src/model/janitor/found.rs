@@ -81,6 +81,8 @@ pub enum Found {
         twin: bool,
         /// A session that once had it and that is not at rest.
         busy: Option<SessionName>,
+        /// A session that the project's status names, and that this state does not know.
+        elsewhere: Option<String>,
     },
     /// A finished task.
     Ended {

@@ -3,8 +3,21 @@
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use crate::model::front_matter::OutcomeResult;
+
 /// The size at which an event file is put aside, in bytes: a few months of a busy session.
 pub const EVENTS_ROTATE_AT: u64 = 16 << 20;
+
+impl Rules {
+    /// After what time a task that ended so is archived.
+    #[must_use]
+    pub fn archive_after(&self, state: OutcomeResult) -> SignedDuration {
+        match state {
+            OutcomeResult::Done => self.archive_done_after,
+            OutcomeResult::Failed => self.archive_failed_after,
+        }
+    }
+}
 
 /// By which rule something is done. In this order: what gives work back first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,7 +17,7 @@ use crate::model::name::TaskId;
 use crate::sys::files::open_plain;
 
 /// The longest line that is read, in bytes.
-const LINE: u64 = 128 << 20;
+pub(super) const LINE: u64 = 128 << 20;
 
 /// The lines of an archive, one at a time. Ends with the first that cannot be read.
 pub(super) struct Lines<T> {
@@ -126,6 +126,12 @@ impl Ids {
         let dir = folder_of(project);
         let mut ids = HashSet::new();
         for path in files_of(&dir).unwrap_or_default().into_iter().map(|name| dir.join(name)) {
+            let bytes = path.metadata().map_or(0, |m| m.len());
+            if let Some(list) = index(&path, bytes) {
+                let lines = list.lines().map_while(std::io::Result::ok);
+                ids.extend(lines.filter_map(|line| Some(Self::hash(&TaskId::new(line).ok()?))));
+                continue;
+            }
             let keys = Lines::<Key>::open(&path).into_iter().flatten();
             ids.extend(keys.map_while(Result::ok).map(|key| Self::hash(&key.task)));
         }

@@ -69,6 +69,34 @@ fn what_is_added_can_be_found_and_nothing_is_in_it_twice() {
 }
 
 #[test]
+fn a_line_that_lies_about_its_sum_is_no_copy() {
+    let q = Queue::new();
+    let real = q.task("a", "one\n").unwrap();
+    let lie = Archived { text: "not one\n".into(), ..real.clone() };
+    let writer = Writer::open(q.dir.path()).unwrap();
+    let mut open = writer.shelf(&shelf()).unwrap();
+    assert_eq!(writer.add(&mut open, [lie].into_iter()).unwrap(), 1);
+    let mut open = writer.shelf(&shelf()).unwrap();
+    assert_eq!(writer.add(&mut open, [real].into_iter()).unwrap(), 1, "or its file would go and nothing be left");
+    drop(writer);
+    assert_eq!(q.texts(), ["not one\n", "one\n"]);
+}
+
+#[test]
+fn all_ids_are_read_from_lists_that_fit_and_from_the_archives_where_they_do_not() {
+    let q = Queue::new();
+    q.add(&[("a", "one\n")]);
+    let has = |name: &str| Ids::of(q.dir.path()).has(&id(name));
+    assert!(has("a") && !has("b"));
+    let list = q.path("archive/done-2026-11.ids");
+    let text = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, text.clone() + "b\n").unwrap();
+    assert!(has("a") && has("b"), "the archive itself was not read");
+    std::fs::write(&list, "{\"version\":1,\"bytes\":1}\nb\n").unwrap();
+    assert!(has("a") && !has("b"));
+}
+
+#[test]
 fn a_list_of_ids_that_does_not_fit_is_not_believed() {
     let q = Queue::new();
     q.add(&[("a", "one\n")]);
