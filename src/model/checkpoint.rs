@@ -18,7 +18,7 @@ pub use self::tail::{LastRecord, ToolCall};
 
 use super::moving::is_at_work;
 use super::name::{AccountName, ProjectName, SessionName, TaskRef};
-use super::redact::redact;
+use super::redact::{redact, redact_words};
 use super::session::{ClientProcess, Kind, Phase, SessionRecord, State};
 
 /// Format version of a checkpoint's file.
@@ -168,7 +168,7 @@ impl Checkpoint {
             kind: record.kind,
             account: record.account.clone(),
             model: record.model.clone(),
-            flags: flags.iter().map(|flag| redact(flag, TEXT_KEPT)).collect(),
+            flags: redact_words(flags, TEXT_KEPT),
             client: record.client.clone(),
             cwd: record.cwd.clone(),
             project: record.project.clone(),

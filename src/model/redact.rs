@@ -3,11 +3,13 @@
 //! besides.
 
 /// Parts of names behind which a secret stands.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "password",
     "passwd",
     "passphrase",
     "passwort",
+    "_pass",
+    "-pass",
     "pwd",
     "token",
     "secret",
@@ -19,6 +21,12 @@ const NAMES: [&str; 14] = [
     "private_key",
     "credential",
 ];
+
+/// … and behind which it goes on over blanks, to the end of the line or of the text that is quoted.
+const HEADERS: [&str; 2] = ["authorization", "cookie"];
+
+/// The options of `curl` that take a login.
+const LOGINS: [&str; 3] = [" -u", " --user", " --proxy-user"];
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "***";
@@ -33,7 +41,20 @@ const KEY_LENGTH: usize = 20;
 #[must_use]
 pub fn is_telling(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    lower.contains("authorization") || NAMES.iter().any(|part| lower.contains(part))
+    HEADERS.iter().chain(&NAMES).any(|part| lower.contains(part))
+}
+
+/// The words of a command line, each without its secrets: one may stand in the word before.
+#[must_use]
+pub fn redact_words(words: &[String], most: usize) -> Vec<String> {
+    let mut before = "";
+    let mut out = Vec::new();
+    for word in words {
+        let is_named = before.starts_with('-') && !before.contains('=') && is_telling(before);
+        out.push(if is_named && !word.starts_with("--") { HIDDEN.to_owned() } else { redact(word, most) });
+        before = word;
+    }
+    out
 }
 
 /// The start of a field's value, without its secrets: all of it if its key says that it is one.
@@ -124,19 +145,36 @@ fn next_name(lower: &str, from: usize) -> Option<(usize, bool)> {
     let mut from = from;
     loop {
         let rest = lower.get(from..)?;
-        let header = rest.find("authorization:").map(|n| (n, "authorization:", true));
-        let names = NAMES.iter().filter_map(|name| rest.find(name).map(|n| (n, *name, false)));
-        let (found, name, is_header) = names.chain(header).min_by_key(|(n, _, _)| *n)?;
+        let find = |name: &'static str| rest.find(name).map(|n| (n, name));
+        let (found, name) =
+            HEADERS.into_iter().chain(NAMES).chain(LOGINS).chain(["bearer "]).filter_map(find).min()?;
         let behind = from + found + name.len();
-        if is_header {
-            let blanks = lower.get(behind..)?.bytes().take_while(|b| *b == b' ').count();
-            return Some((behind + blanks, true));
-        }
-        if let Some(start) = value_start(lower, behind) {
-            return Some((start, false));
+        let start = match name {
+            "bearer " => Some(behind + blanks(lower, behind)),
+            name if LOGINS.contains(&name) => login_start(lower, behind),
+            _ => value_start(lower, behind),
+        };
+        if let Some(start) = start {
+            return Some((start, HEADERS.contains(&name)));
         }
         from = behind;
     }
+}
+
+fn blanks(text: &str, from: usize) -> usize {
+    text.get(from..).unwrap_or_default().bytes().take_while(|b| *b == b' ').count()
+}
+
+/// Where the password begins in the `name:password` behind an option of `curl`.
+fn login_start(lower: &str, behind: usize) -> Option<usize> {
+    if !lower.contains("curl") {
+        return None;
+    }
+    let rest = lower.get(behind..)?;
+    let skipped = rest.bytes().take_while(|b| matches!(b, b' ' | b'=' | b'"' | b'\'')).count();
+    let word = rest.get(skipped..)?;
+    let word = word.get(..word.find(is_stop).unwrap_or(word.len()))?;
+    Some(behind + skipped + word.find(':')? + 1)
 }
 
 /// Where a value begins behind a name that ends here: over the rest of the name, a separator and a quote.
@@ -205,6 +243,16 @@ mod tests {
             ("echo the secret lies here", "echo the secret lies here"),
             (r#"{"secret": "x", "a": 1}"#, r#"{"secret": "***", "a": 1}"#),
             ("curl -H 'Authorization: Bearer a.b' u", "curl -H 'Authorization: ***' u"),
+            (r#"{"Authorization":"Bearer x", "a": 1}"#, r#"{"Authorization":"***", "a": 1}"#),
+            ("authorization = 'Basic x y' z", "authorization = '***' z"),
+            ("DB_PASS=x make", "DB_PASS=*** make"),
+            ("curl -H 'Cookie: a=b; c=d' u", "curl -H 'Cookie: ***' u"),
+            ("Set-Cookie: a=b; Secure", "Set-Cookie: ***"),
+            ("it says Bearer x y", "it says Bearer *** y"),
+            ("curl -u me:x https://h.org", "curl -u me:*** https://h.org"),
+            ("curl -sume -u 'me:x' h", "curl -sume -u 'me:***' h"),
+            ("curl --user=me:x h", "curl --user=me:*** h"),
+            ("docker run -u 10:20 x", "docker run -u 10:20 x"),
             ("curl https://u:p@h.org/x y", "curl https://***@h.org/x y"),
             ("curl https://h.org/x@2", "curl https://h.org/x@2"),
             ("AWS_SECRET_ACCESS_KEY=q/w+e x", "AWS_SECRET_ACCESS_KEY=*** x"),
@@ -217,6 +265,12 @@ mod tests {
         ] {
             assert_eq!(redact(text, 200), want, "{text:?}");
         }
+        let words = ["--token", "abc", "--model", "x", "-H", "Authorization: Bearer y", "--token", "--verbose"];
+        assert_eq!(
+            redact_words(&words.map(str::to_owned), 99),
+            ["--token", "***", "--model", "x", "-H", "Authorization: ***", "--token", "--verbose"]
+        );
+        assert!(is_telling("Authorization") && is_telling("cookie") && is_telling("SMTP_PASS"));
         assert_eq!(redact("abcdef", 3), "abc…");
         assert_eq!(redact("éééé", 2), "éé…");
     }
@@ -225,7 +279,19 @@ mod tests {
     fn any_text_is_taken() {
         let long = "token=é".repeat(3000);
         assert!(redact(&long, 200).chars().count() <= 201);
-        for text in ["", "token", "token=", "://", "://@", "password '", "authorization:", "é://é@é"] {
+        for text in [
+            "",
+            "token",
+            "token=",
+            "://",
+            "://@",
+            "password '",
+            "authorization:",
+            "bearer ",
+            "curl -u",
+            "curl -u 'é:",
+            "é://é@é",
+        ] {
             let _ = redact(text, 5);
         }
     }
