@@ -220,6 +220,11 @@ fn a_session_is_restored_with_its_conversation_on_another_account() {
     let plan = w.ok(&["checkpoint", "restore", "p-0", "--account", "spare", "--dry-run"]);
     assert!(plan.contains("would be restored p-0: from checkpoint 20") && plan.contains("on `spare`"), "{plan}");
     assert!(w.session("p-0")["client"].is_null());
+    let until = crate::janitor::later(2);
+    w.write("state/accounts/spare.json", format!("{{\"version\":1,\"name\":\"spare\",\"limits\":{{\"five_hour\":{{\"at\":\"2026-01-01T00:00:00Z\",\"until\":\"{until}\",\"source\":\"transcript\"}}}}}}"));
+    let plan = w.ok(&["checkpoint", "restore", "p-0", "--account", "spare", "--dry-run"]);
+    assert!(plan.contains("note p-0: account `spare` is at its limit, for another "), "{plan}");
+    std::fs::remove_file(w.path("state/accounts/spare.json")).unwrap();
     let said = w.ok(&["checkpoint", "restore", "p-0", "--account", "spare"]);
     assert!(said.contains("restored p-0") && said.contains(" goes on\n") && !said.contains("NEW"), "{said}");
     let after = w.session("p-0");

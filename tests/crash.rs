@@ -668,9 +668,12 @@ fn a_task_that_is_given_up_is_told_wherever_the_run_is_killed() {
     sweep(&["task", "fail", "t"], 10, prepare, settle);
 }
 
-/// What the janitor finds: two finished tasks, one given up, two claims of nobody, leftovers.
+/// What the janitor finds: two finished tasks, one given up, two claims of nobody, leftovers, events that have grown
+/// large, checkpoints that nothing keeps, journals of past switches, the record of a session that nobody wants.
 fn litter(w: &World) {
     w.pool(0);
+    let limits = "checkpoint: {keep: 1, keep_days: 1}\njanitor: {switches_keep: 1}\n";
+    w.write("config.yaml", w.read("config.yaml") + limits);
     w.ok(&["status"]);
     for (path, _, text) in LITTER {
         w.write(path, text);
@@ -679,7 +682,21 @@ fn litter(w: &World) {
     let file = std::fs::File::options().write(true).open(w.path("app/.agent-queue/failed/v.md")).unwrap();
     file.set_modified(old).unwrap();
     w.write("state/tasks/app/t.json", "{\"version\":1,\"task\":{\"project\":\"app\",\"id\":\"t\"}}");
+    w.write("state/sessions/mine.json", "{\"version\":1,\"name\":\"mine\",\"kind\":\"dedicated\"}");
+    w.write("state/sessions/old-1.json", "{\"version\":1,\"name\":\"old-1\",\"kind\":\"pool\"}");
+    w.write("state/events/mine.jsonl", "\n{\"at\":\"2026-01-01T00:00:00Z\",\"event\":\"Stop\"}\n");
+    // Empty space in front of it costs no room.
+    let events = w.path("state/events/mine.jsonl");
+    let text = std::fs::read(&events).unwrap();
+    let file = std::fs::File::options().write(true).open(&events).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0; text.len()], 0).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &text, 17 << 20).unwrap();
     for path in [
+        "state/checkpoints/mine/20260101T100000-000Z.json",
+        "state/checkpoints/mine/20260101T100000-000Z.md",
+        "state/checkpoints/mine/20260102T100000-000Z.json",
+        "state/switch/history/20260101T100000Z.json",
+        "state/switch/history/20260102T100000Z.json",
         "state/sessions/.tmp-a.json.1.0",
         "state/kick/nobody",
         "state/log/2020-01-01.jsonl",
@@ -757,6 +774,19 @@ fn janitor() {
             assert_eq!(record["attempts"].as_array().unwrap().len(), tries, "point {n}: {id}: {record}");
         }
         assert!(!w.path("state/tasks/app/t.json").exists(), "point {n}");
+        let digest = &w.session("mine")["digest"];
+        assert!(digest["stop"].is_object() && digest["count"] == 1, "point {n}: {digest}");
+        assert!(!w.path("state/events/mine.jsonl").exists(), "point {n}");
+        for (path, stays) in [
+            ("state/checkpoints/mine/20260101T100000-000Z.json", false),
+            ("state/checkpoints/mine/20260101T100000-000Z.md", false),
+            ("state/checkpoints/mine/20260102T100000-000Z.json", true),
+            ("state/switch/history/20260101T100000Z.json", false),
+            ("state/switch/history/20260102T100000Z.json", true),
+            ("state/sessions/old-1.json", false),
+        ] {
+            assert_eq!(w.path(path).exists(), stays, "point {n}: {path}");
+        }
         let litter: Vec<_> = crate::common::tree(&w.path(""))
             .into_keys()
             .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".tmp-"))

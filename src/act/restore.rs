@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::launch::{self, Spec, new_conversation, tmux_error};
-use super::{deliver, look};
+use super::{deliver, gather, look};
 use crate::env::Env;
 use crate::error::{Mark, hinted};
 use crate::model::checkpoint::restore::{CARRY_ON, Conversation, Facts, First, Plan, plan};
 use crate::model::checkpoint::{Checkpoint, summary};
 use crate::model::name::AccountName;
+use crate::model::observe::words;
 use crate::model::session::{Kind, Lease, Phase, SessionRecord};
 use crate::sys::process::ProcessId;
 use crate::sys::store::SessionLock;
@@ -89,10 +90,19 @@ pub fn prepare(env: &Env, tmux: &Tmux, wish: &Wish, record: Option<&SessionRecor
         conversation: conversation(checkpoint, &account.home)?,
         anew: wish.anew,
     };
-    plan(&facts).map_err(|refusal| {
+    let mut plan = plan(&facts).map_err(|refusal| {
         let hint = refusal.hint.clone();
         hinted(refusal, hint)
-    })
+    })?;
+    // No reason to refuse: what a person asks for by name they may want all the same.
+    let mine: Vec<SessionRecord> = record.cloned().into_iter().collect();
+    if let Ok(known) = gather::recorded(env, account, &mine)
+        && let Some(until) = known.view.limited_until(env.now)
+    {
+        let left = words(until.duration_since(env.now));
+        plan.notes.push(format!("account `{}` is at its limit, for another {left}", account.name));
+    }
+    Ok(plan)
 }
 
 /// Who else is at a conversation: two clients in one would write over each other.
