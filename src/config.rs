@@ -24,7 +24,7 @@ use crate::model::guard::policy as guard_policy;
 use crate::model::janitor::Rules;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::switch::Policy;
-pub use notify::{Notify, SecretSource, Target, Via};
+pub use notify::{Notify, SecretSource, Target, Via, is_local};
 pub use schema::{Method, TargetKind};
 
 /// The largest configuration that is read, in bytes.

@@ -28,6 +28,7 @@ pub mod observe;
 pub mod queue;
 pub mod quota;
 pub mod redact;
+pub mod refusal;
 pub mod report;
 pub mod screen;
 pub mod session;

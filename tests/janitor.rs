@@ -105,6 +105,7 @@ fn finished_tasks_are_archived_and_can_still_be_found() {
 #[test]
 fn a_claim_that_nobody_has_goes_back_until_its_tries_are_over() {
     let w = World::new();
+    w.config("notifications: {targets: [{name: hook, kind: webhook, url: 'http://127.0.0.1:9/'}]}\n");
     w.ok(&["status"]);
     let claim = "app/.agent-queue/inbox/t.md.dispatched";
     w.write(claim, "---\nmax_attempts: 2\n---\nbody\n");
@@ -125,6 +126,9 @@ fn a_claim_that_nobody_has_goes_back_until_its_tries_are_over() {
     assert_eq!((w.place("t").as_str(), tries().as_array().unwrap().len()), ("failed md", 2));
     let text = w.read("app/.agent-queue/failed/t.md");
     assert!(text.contains("result: failed") && text.ends_with("---\nbody\n"), "{text}");
+    let outbox = std::fs::read_dir(w.path("state/outbox")).unwrap().flatten();
+    let told = outbox.filter(|e| e.file_name().to_string_lossy().starts_with("task-given-up")).count();
+    assert_eq!(told, 1, "a person is told of it");
 }
 
 #[test]

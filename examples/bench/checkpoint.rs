@@ -17,15 +17,7 @@ fn world(name: &str, first: u64) -> World {
     for n in 0..SESSIONS {
         let project = w.dir.join(format!("p{n}"));
         plain(Command::new("git").args(["init", "-q"]).arg(&project).env_clear().env("PATH", "/usr/bin:/bin"));
-        let tmux = Command::new("tmux")
-            .args(["-u", "-f", "/dev/null", "-S"])
-            .arg(w.dir.join("t.sock"))
-            .args(["new-session", "-d", "-s", &format!("p-{n}"), "env", &format!("CLAUDE_FAILOVER_SESSION=p-{n}")])
-            .arg(format!("CLAUDE_FAILOVER_STATE_DIR={}", w.dir.join("state").display()))
-            .args(["sleep", "600"])
-            .env("HOME", w.dir.join("home"))
-            .status();
-        assert!(tmux.unwrap().success());
+        w.sleeper(n);
         let record = format!(
             "{{\"version\":1,\"name\":\"p-{n}\",\"kind\":\"pool\",\"account\":\"main\",\"conversation\":\"c{n}\",\
              \"cwd\":\"{}\",\"note\":{{\"state\":\"starting\"}}}}",

@@ -14,7 +14,7 @@ mod switch;
 mod world;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use world::{World, median, plain, row};
@@ -96,15 +96,7 @@ fn main() {
     let w = World::new("watch", 1, 0, sessions);
     plain(&mut w.command(&["status"]));
     for n in 0..sessions {
-        let tmux = Command::new("tmux")
-            .args(["-u", "-f", "/dev/null", "-S"])
-            .arg(w.dir.join("t.sock"))
-            .args(["new-session", "-d", "-s", &format!("p-{n}"), "env", &format!("CLAUDE_FAILOVER_SESSION=p-{n}")])
-            .arg(format!("CLAUDE_FAILOVER_STATE_DIR={}", w.dir.join("state").display()))
-            .args(["sleep", "600"])
-            .env("HOME", w.dir.join("home"))
-            .status();
-        assert!(tmux.unwrap().success());
+        w.sleeper(n);
         let record = format!(
             "{{\"version\":1,\"name\":\"p-{n}\",\"kind\":\"pool\",\"account\":\"main\",\"note\":{{\"state\":\"starting\"}}}}"
         );

@@ -64,6 +64,19 @@ impl World {
             std::fs::write(path, record).unwrap();
         }
     }
+
+    /// A tmux session that looks like one of ours, with a client that only waits.
+    pub fn sleeper(&self, n: usize) {
+        let tmux = Command::new("tmux")
+            .args(["-u", "-f", "/dev/null", "-S"])
+            .arg(self.dir.join("t.sock"))
+            .args(["new-session", "-d", "-s", &format!("p-{n}"), "env", &format!("CLAUDE_FAILOVER_SESSION=p-{n}")])
+            .arg(format!("CLAUDE_FAILOVER_STATE_DIR={}", self.dir.join("state").display()))
+            .args(["sleep", "600"])
+            .env("HOME", self.dir.join("home"))
+            .status();
+        assert!(tmux.unwrap().success());
+    }
 }
 
 impl Drop for World {

@@ -2,6 +2,8 @@
 
 mod webhook;
 
+pub use webhook::is_local;
+
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow, bail};
 use std::fmt;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::paths;
@@ -53,14 +53,16 @@ impl Secret {
 /// If it is not there, empty, or open to others.
 pub fn read(source: &SecretSource) -> Result<Secret> {
     let text = match source {
-        SecretSource::File(path) => read_file(path)?,
+        SecretSource::File(path) => read_file(path, 0o077)?,
         SecretSource::Credential(name) => {
             let dir = paths::var("CREDENTIALS_DIRECTORY")
                 .ok_or_else(|| anyhow!("no credentials are handed to this run: `{name}`"))
                 .hint(format!(
                     "it is there in a unit with `LoadCredential={name}:PATH`; by hand set CREDENTIALS_DIRECTORY"
                 ))?;
-            read_file(&Path::new(&dir).join(name)).hint(format!("its unit needs `LoadCredential={name}:PATH`"))?
+            // Under `User=` systemd lets the user in by an access list, whose mask stands in the group's bits.
+            read_file(&Path::new(&dir).join(name), 0o007)
+                .hint(format!("its unit needs `LoadCredential={name}:PATH`"))?
         }
         SecretSource::Env(name) => match paths::var(name).map(std::ffi::OsString::into_string) {
             Some(Ok(text)) => text,
@@ -79,17 +81,23 @@ pub fn read(source: &SecretSource) -> Result<Secret> {
     Ok(Secret(text.to_owned()))
 }
 
-fn read_file(path: &Path) -> Result<String> {
+/// Reads a file that has none of these bits in its mode.
+fn read_file(path: &Path, forbidden: u32) -> Result<String> {
     let read = || -> Result<String> {
-        let file = std::fs::File::open(path)?;
+        // A pipe of that name must not make the run wait.
+        let flags = nix::libc::O_NONBLOCK;
+        let file = std::fs::File::options().read(true).custom_flags(flags).open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             bail!("not a file");
         }
-        if meta.mode() & 0o077 != 0 {
+        if meta.mode() & forbidden != 0 {
             return Err(anyhow!("others can read or write it")).hint(format!("chmod 600 {}", path.display()));
         }
         let mut text = String::new();
+        if meta.len() > MOST {
+            bail!("larger than {MOST} bytes");
+        }
         file.take(MOST).read_to_string(&mut text).map_err(|_| anyhow!("not a text"))?;
         Ok(text)
     };
@@ -123,6 +131,24 @@ mod tests {
             (SecretSource::Env("SURELY_NOT_SET".into()), SecretSource::Credential("x".into()));
         assert!(error(&unset).contains("`SURELY_NOT_SET` is not set"));
         assert!(error(&not_handed).contains("no credentials"));
+    }
+
+    #[test]
+    fn what_systemd_hands_over_is_read_and_a_pipe_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, "x".repeat(4096)).unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o440);
+        assert!(read_file(&path, 0o007).is_ok() && read_file(&path, 0o077).is_err());
+        mode(0o444);
+        assert!(read_file(&path, 0o007).is_err());
+        mode(0o600);
+        std::fs::write(&path, "x".repeat(4097)).unwrap();
+        assert!(format!("{:#}", read_file(&path, 0o077).unwrap_err()).contains("larger than 4096"));
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(format!("{:#}", read_file(&pipe, 0o077).unwrap_err()).contains("not a file"));
     }
 
     #[test]

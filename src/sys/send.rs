@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::process::{self, ProcessError};
 use super::secret::{self, Secret};
-use crate::config::{Method, Notify, SecretSource, Target, Via};
+use crate::config::{Method, Notify, SecretSource, Target, Via, is_local};
 use crate::model::notify::answer::{Answer, Outcome, Service, judge};
 use crate::model::notify::template::{SECRET, fill, fill_text};
 use crate::model::notify::text::{Content, cut_utf16, escaped, line};
@@ -40,7 +40,7 @@ pub fn send(notify: &Notify, target: &Target, content: &Content, now: Timestamp)
             http(&target.via, secret.as_ref(), content, timeout, now)
         }
         Via::Desktop { program, args } => desktop(program, args, &variables(&notify.targets), content, timeout),
-        Via::Journal { socket } => journal(socket, content),
+        Via::Journal { socket } => journal(socket, content, timeout),
     };
     match secret {
         Some(secret) => without(&secret, outcome),
@@ -137,6 +137,8 @@ fn http(via: &Via, secret: Option<&Secret>, content: &Content, timeout: Duration
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
+        // Plain http is allowed to this machine only, so it must not go to another one's proxy.
+        .proxy(if is_local(&request.url) { None } else { ureq::Proxy::try_from_env() })
         .user_agent(USER_AGENT)
         .build()
         .into();
@@ -197,7 +199,7 @@ fn desktop(program: &Path, args: &[String], without: &[&str], content: &Content,
     }
 }
 
-fn journal(socket: &Path, content: &Content) -> Outcome {
+fn journal(socket: &Path, content: &Content, timeout: Duration) -> Outcome {
     let mut bytes = Vec::new();
     // With its length before it a value may hold anything.
     let mut field = |name: &str, value: &str| {
@@ -218,7 +220,13 @@ fn journal(socket: &Path, content: &Content) -> Outcome {
             field(&format!("CLAUDE_FAILOVER_{}", name.to_uppercase()), &value);
         }
     }
-    match UnixDatagram::unbound().and_then(|from| from.send_to(&bytes, socket)) {
+    // One whose queue is full would make us wait for ever.
+    let send = || {
+        let from = UnixDatagram::unbound()?;
+        from.set_write_timeout(Some(timeout))?;
+        from.send_to(&bytes, socket)
+    };
+    match send() {
         Ok(_) => Outcome::Sent("it is in the journal".to_owned()),
         Err(e) => Outcome::later(format!("no journal at `{}`: {e}", socket.display())),
     }

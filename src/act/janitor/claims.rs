@@ -8,7 +8,9 @@ use crate::env::Env;
 use crate::model::front_matter::{self, OutcomeResult};
 use crate::model::janitor::Seen;
 use crate::model::name::{SessionName, TaskRef};
+use crate::model::notify::{Kind, Telling};
 use crate::model::task::{Attempt, AttemptResult, TaskRecord};
+use crate::sys::store::LogEntry;
 use crate::sys::{atomic, clock, files, queue};
 
 /// Whose try it was, where nobody knows.
@@ -53,6 +55,16 @@ pub(super) fn put_back(env: &Env, task: &TaskRef, project: &Path, seen: &Seen, w
     }
     if record.counted() >= tries {
         let outcome = record.outcome(OutcomeResult::Failed, None);
+        let given_up = LogEntry {
+            command: "janitor",
+            what: "gave a task up",
+            why,
+            task: Some(task.to_string()),
+            event: Some(Telling::new(Kind::TaskGivenUp, format!("{} {}", record.counted(), seen.changed))),
+            ..LogEntry::default()
+        };
+        // A run that is killed behind the move finds no claim any more.
+        env.post(&mut locked, &given_up);
         queue::finish(&mut locked, project, &task.id, queue::End::Failed, outcome.as_ref(), max)?;
         queue::write_status(&mut locked, project, "idle", "", "", clock::now());
         return Ok(Did::Done(Some("given up")));

@@ -63,11 +63,7 @@ pub fn retry(env: &Env, which: &Which) -> Result<Exit> {
         if which.dry_run {
             continue;
         }
-        env.store.lock()?.update_target(&target.name, |r| {
-            r.parked.retain(|id, _| !which.means(id));
-            r.refused = 0;
-            r.is_well();
-        })?;
+        env.store.lock()?.update_target(&target.name, |r| r.retry(env.now, |id| which.means(id)))?;
     }
     if report.actions.is_empty() && !which.all {
         return Err(which.unknown()).exit(Exit::Failed);

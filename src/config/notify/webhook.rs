@@ -10,7 +10,8 @@ use crate::model::name::shown;
 use crate::model::notify::template::{PLACEHOLDERS, SECRET, default_body, unknown};
 
 /// Whether an address does not leave this machine.
-fn is_local(url: &str) -> bool {
+#[must_use]
+pub fn is_local(url: &str) -> bool {
     ["http://127.0.0.1", "http://[::1]", "http://localhost"]
         .iter()
         .any(|local| url.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))

@@ -1,11 +1,11 @@
 //! How a session is brought back from a checkpoint, or why it is not. Pure.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use super::Checkpoint;
 use crate::model::name::printable;
 use crate::model::queue::Place;
+use crate::model::refusal::Refusal;
 use crate::model::session::{Lease, Phase};
 
 /// Where the conversation of a checkpoint is, seen from the account that is to go on with it.
@@ -73,23 +73,6 @@ pub struct Plan {
     /// What a person should know.
     pub notes: Vec<String>,
 }
-
-/// Why nothing is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What keeps it.
-    pub why: String,
-    /// What to do about it.
-    pub hint: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// What a conversation is told that was in the middle of something.
 pub const CARRY_ON: &str = "This session was ended and has been restored from a checkpoint. The last command may or \

@@ -1,7 +1,8 @@
 //! Which steps make a home ready, and what is never done without being told. Pure.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::model::refusal::Refusal;
 
 use super::{Link, LinkState, Place, TargetState, count};
 
@@ -136,23 +137,6 @@ impl Step {
         }
     }
 }
-
-/// Why a home is not touched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is in the way.
-    pub why: String,
-    /// What to do about it.
-    pub hint: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 fn refuse<T>(why: String, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { why, hint: hint.into() })

@@ -46,9 +46,9 @@ pub fn next(now: Timestamp, policy: &Policy, record: &TargetRecord, events: &[Ev
     let quiet = policy.quiet.as_ref().and_then(|q| Some((q.until(now)?, q.pass)));
     let passes = |e: &Event| quiet.is_none_or(|(_, pass)| e.severity() >= pass);
     if let Some(message) = &record.message {
-        let its = waiting.iter().filter(|e| message.events.contains(&e.id));
+        // It goes first even in quiet hours where something behind it may not wait.
         return match quiet {
-            Some((until, _)) if !its.clone().any(|e| passes(e)) && its.count() > 0 => wait(until, "quiet hours"),
+            Some((until, _)) if !waiting.iter().any(|e| passes(e)) => wait(until, "quiet hours"),
             _ => Next::Send(message.clone()),
         };
     }
@@ -187,7 +187,7 @@ mod tests {
         let Next::Wait { until, .. } = next(at(10), &p, &record, &events[..1]) else { panic!() };
         assert_eq!(until, at(6 * 3600));
         assert_eq!(sent(&next(until, &p, &record, &events[..1])).len(), 1);
-        // A message under way waits as well.
+        // A message under way waits as well, unless something that does not wait is behind it.
         let mut record = record;
         record.begins(&Message {
             id: "m".into(),
@@ -197,7 +197,8 @@ mod tests {
             unsure: true,
             again: false,
         });
-        assert!(matches!(next(at(10), &p, &record, &events), Next::Wait { .. }));
+        assert!(matches!(next(at(10), &p, &record, &events[..1]), Next::Wait { .. }));
+        assert_eq!(sent(&next(at(10), &p, &record, &events)), [events[0].id.clone()]);
         assert!(matches!(next(until, &p, &record, &events), Next::Send(_)));
     }
 

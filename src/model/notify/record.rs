@@ -31,6 +31,9 @@ pub struct TargetRecord {
     /// Events that it did not take.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parked: BTreeMap<String, Parked>,
+    /// Parked events that a person wants tried again, and since when: from then on they wait anew.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub retried: BTreeMap<String, Timestamp>,
     /// Of what it was told last, and when: see [`Event::likeness`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recent: BTreeMap<String, Timestamp>,
@@ -118,6 +121,7 @@ impl TargetRecord {
             trouble: None,
             missing: false,
             refused: 0,
+            retried: BTreeMap::new(),
             most: None,
         }
     }
@@ -164,6 +168,8 @@ impl TargetRecord {
                     self.recent.insert(event.likeness(), now);
                 }
                 self.sends.push(now);
+                // A digest that was refused for its size says nothing of the next: it may grow again.
+                self.most = self.most.map(|most| most * 2).filter(|most| *most < super::plan::MOST);
                 self.refused = 0;
                 self.is_well();
             }
@@ -224,6 +230,15 @@ impl TargetRecord {
         }
     }
 
+    /// Tries parked events again, as if they had just come.
+    pub fn retry(&mut self, now: Timestamp, means: impl Fn(&str) -> bool) {
+        let (again, parked) = std::mem::take(&mut self.parked).into_iter().partition(|(id, _)| means(id));
+        self.parked = parked;
+        self.retried.extend(BTreeMap::into_keys(again).map(|id| (id, now)));
+        self.refused = 0;
+        self.is_well();
+    }
+
     /// It takes messages: nothing of an earlier trouble counts any more.
     pub fn is_well(&mut self) {
         (self.failures, self.not_before, self.trouble) = (0, None, None);
@@ -237,6 +252,7 @@ impl TargetRecord {
         let keep = policy.keep.saturating_add(day);
         self.delivered.retain(|id, at| there.contains(id.as_str()) || !old(at, keep));
         self.parked.retain(|id, _| there.contains(id.as_str()));
+        self.retried.retain(|id, _| there.contains(id.as_str()));
         self.recent.retain(|_, at| !old(at, policy.repeat));
         self.sends.retain(|at| !old(at, SignedDuration::from_hours(1)));
         if let Some(message) = &mut self.message {
@@ -248,7 +264,8 @@ impl TargetRecord {
         }
         // A message under way is given up as a whole: told anew, its younger events might be told twice.
         let under_way = self.message.as_ref().map(|m| m.events.clone()).unwrap_or_default();
-        let is_old = |e: &&Event| old(&e.at, policy.keep);
+        let is_old =
+            |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)), policy.keep);
         let waiting = self.waiting(policy, events);
         let (its, others): (Vec<&Event>, Vec<&Event>) = waiting.iter().partition(|e| under_way.contains(&e.id));
         let its_end = !its.is_empty() && its.iter().all(is_old);
@@ -343,6 +360,30 @@ mod tests {
         r.not_before = Some(at(1_000_000));
         assert_eq!(r.paused(at(10)), None);
         assert_eq!(r.paused(at(999_990)), Some(at(1_000_000)));
+    }
+
+    #[test]
+    fn what_a_person_tries_again_waits_anew_however_old_it_is() {
+        let events = [event(Kind::TaskGivenUp, "a", 1), event(Kind::TaskGivenUp, "b", 1)];
+        let mut record = TargetRecord::new("t");
+        let late = at(1).checked_add(policy().keep * 2).unwrap();
+        assert_eq!(record.tidy(&policy(), &events, late).len(), 2);
+        record.retry(late, |id| id == events[0].id);
+        assert!(record.tidy(&policy(), &events, late).is_empty());
+        assert_eq!(record.waiting(&policy(), &events), [&events[0]]);
+        let later = late.checked_add(policy().keep * 2).unwrap();
+        assert_eq!(record.tidy(&policy(), &events, later), [events[0].id.clone()]);
+    }
+
+    #[test]
+    fn a_digest_grows_again_once_one_was_taken() {
+        let mut record = TargetRecord::new("t");
+        for (most, want) in [(Some(5), Some(10)), (Some(400), None), (None, None)] {
+            record.most = most;
+            with(&mut record, &["x"]);
+            record.ended(&[], &Outcome::Sent(String::new()), at(9));
+            assert_eq!(record.most, want);
+        }
     }
 
     #[test]
