@@ -154,7 +154,7 @@ fn notify(w: &World, minutes: i64) -> Said {
     w.cf_env(&["notify"], &[("CLAUDE_FAILOVER_NOW", &at(minutes))])
 }
 
-fn waiting(w: &World) -> usize {
+pub fn waiting(w: &World) -> usize {
     let listed = std::fs::read_dir(w.path("state/outbox")).unwrap();
     listed.flatten().filter(|e| e.file_name().to_string_lossy().ends_with(".json")).count()
 }
