@@ -9,6 +9,7 @@
 
 mod checkpoint;
 mod hooks;
+mod hour;
 mod janitor;
 mod switch;
 mod world;
@@ -65,7 +66,7 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`: only what these cost.
+    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`, `bench hour`: only what these cost.
     match std::env::args().nth(1).as_deref() {
         Some("hooks") => return hooks::hooks(),
         Some("switch") => {
@@ -74,6 +75,7 @@ fn main() {
         }
         Some("checkpoint") => return checkpoint::transcripts(),
         Some("janitor") => return janitor::tidies(),
+        Some("hour") => return hour::hour(),
         _ => {}
     }
     hooks::hooks();
@@ -127,4 +129,5 @@ fn main() {
     switch::moves();
     checkpoint::transcripts();
     janitor::tidies();
+    hour::hour();
 }
