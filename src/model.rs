@@ -33,6 +33,7 @@ pub mod report;
 pub mod screen;
 pub mod session;
 pub mod signals;
+pub mod status;
 pub mod switch;
 pub mod task;
 pub mod timers;

@@ -32,6 +32,7 @@ mod real_guard;
 mod real_switch;
 mod scripts;
 mod soak;
+mod status;
 mod switch;
 mod tasks;
 mod timers;

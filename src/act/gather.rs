@@ -19,6 +19,7 @@ use crate::model::name::AccountName;
 use crate::model::quota::{Signal, Window};
 use crate::model::session::SessionRecord;
 use crate::model::signals::failure;
+use crate::model::status::AccountStatus;
 use crate::sys::login::{self, LoginSeen};
 use crate::sys::store::Sessions;
 use crate::sys::{clock, events};
@@ -34,6 +35,14 @@ pub struct Known {
     pub view: AccountView,
     /// Why the endpoint was not asked, or what came of it; for `--explain`.
     pub endpoint: Option<String>,
+}
+
+impl Known {
+    /// What is told of it.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> AccountStatus {
+        AccountStatus::of(&self.view, self.login.plan.clone(), self.record.endpoint.clone(), now)
+    }
 }
 
 /// What a look at everything has found.

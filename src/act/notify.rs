@@ -2,6 +2,8 @@
 //! after. Between the two nobody knows whether it arrived: the next run sends the very same message again, under the
 //! same id.
 
+pub mod standing;
+
 use anyhow::Result;
 use std::sync::Mutex;
 use std::time::Duration;

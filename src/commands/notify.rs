@@ -18,8 +18,6 @@ use crate::sys::lock::LockError;
 use crate::sys::store::LogEntry;
 use crate::sys::{clock, paths, send};
 
-pub use list::{Standing, standing};
-
 /// Send what waits in the outbox to the targets under `notifications`
 ///
 /// A few messages a run, each within `notifications.timeout`. What does not arrive is sent again by later runs,

@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use crate::act::gather::{self as usage, Known};
-use crate::commands::quota_check::explain;
 use crate::config::Account;
 use crate::env::{Env, local, short};
 use crate::error::Exit;
@@ -155,7 +154,7 @@ fn object(env: &Env, row: &Row<'_>) -> serde_json::Value {
         "usable": row.login.login.is_usable(),
         "ends": row.ends(),
         "plan": row.login.plan,
-        "usage": row.known.as_ref().map(|known| explain::json(env, known)),
+        "usage": row.known.as_ref().map(|known| known.status(env.now)),
         "findings": {
             "fault": row.count(Severity::Fault),
             "warning": row.count(Severity::Warning),

@@ -1,8 +1,7 @@
 //! Gathers for [`crate::model::doctor::pool`]: with the very plan that `dispatch` would carry out.
 
 use crate::act::doctor::Around;
-use crate::act::look;
-use crate::commands::dispatch;
+use crate::act::{look, plan};
 use crate::env::Env;
 use crate::model::doctor::pool::{Facts, Session, Standing, findings, orphans};
 use crate::model::finding::Finding;
@@ -14,7 +13,7 @@ pub(super) fn look(around: &Around) -> Vec<Finding> {
     let Ok(env) = &around.env else { return Vec::new() };
     let Ok(sessions) = env.store.sessions() else { return Vec::new() };
     let projects = queue::projects(&env.config);
-    let (queues, plan) = dispatch::plan_for(env, &sessions, &projects);
+    let (queues, plan) = plan::plan_for(env, &sessions, &projects);
     let ready = plan.assign.iter().filter_map(|a| {
         let queue = queues.iter().find(|q| q.project == a.task.project)?;
         queue.waiting.iter().find(|w| w.id == a.task.id).map(|w| w.queued)

@@ -4,12 +4,13 @@
 use anstyle::Style;
 
 use super::words_of;
-use crate::act::gather::{Found, Known};
+use crate::act::gather::Found;
 use crate::env::{Env, local};
 use crate::error::Exit;
 use crate::model::account::{Known as HowWell, Login};
 use crate::model::observe::words;
 use crate::model::quota::bar;
+use crate::model::status::AccountStatus;
 use crate::model::switch::{Assessment, Decision, Verdict};
 use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, styled};
 
@@ -20,7 +21,7 @@ pub fn print(env: &Env, found: &Found, decision: &Decision) -> Exit {
         env.out.object(&serde_json::json!({
             "version": 1, "at": env.now, "active": env.active(), "decision": decision,
             "policy": env.config.quota.policy,
-            "accounts": found.accounts.iter().map(|known| json(env, known)).collect::<Vec<_>>(),
+            "accounts": found.accounts.iter().map(|known| known.status(env.now)).collect::<Vec<_>>(),
         }));
     } else {
         env.out.text(&text(env, found, decision));
@@ -32,7 +33,8 @@ fn text(env: &Env, found: &Found, decision: &Decision) -> String {
     let mut out = String::new();
     for known in &found.accounts {
         let assessment = decision.assessments.iter().find(|a| a.account == known.record.name);
-        out.push_str(&account(env, known, assessment));
+        let active = assessment.is_some_and(|a| a.active);
+        out.push_str(&account(env, &known.status(env.now), active, known.endpoint.as_deref()));
         if let Some(assessment) = assessment {
             out.push_str(&format!("  {}\n", choice(assessment)));
         }
@@ -63,37 +65,37 @@ fn choice(assessment: &Assessment) -> String {
     }
 }
 
-/// One account, its head and its windows.
+/// One account, its head and its windows; of the usage endpoint, why it was not asked.
 #[must_use]
-pub fn account(env: &Env, known: &Known, assessment: Option<&Assessment>) -> String {
-    let (view, now) = (&known.view, env.now);
-    let mut parts = vec![view.kind.as_str().to_owned()];
-    parts.extend(known.login.plan.clone());
-    parts.push(match &view.login {
+pub fn account(env: &Env, account: &AccountStatus, active: bool, endpoint: Option<&str>) -> String {
+    let now = env.now;
+    let mut parts = vec![account.kind.as_str().to_owned()];
+    parts.extend(account.plan.clone());
+    parts.push(match &account.login {
         Login::Valid { ends: Some(ends) } => format!("logged in until {}", local(*ends, &env.zone)),
         other => other.as_str().to_owned(),
     });
-    if view.spends_money == Some(true) {
+    if account.spends_money == Some(true) {
         parts.push("usage beyond the plan costs money".to_owned());
     }
-    let active = if assessment.is_some_and(|a| a.active) { " (active)" } else { "" };
-    let mut out = format!("{}{active}  {}\n", styled(STRONG, &view.name), styled(FAINT, parts.join(" · ")));
-    for (window, reading) in view.readings.iter().filter(|(_, r)| r.is_alive(now)) {
-        let threshold = view.thresholds.of(window);
-        let style = match reading.percent {
+    let active = if active { " (active)" } else { "" };
+    let mut out = format!("{}{active}  {}\n", styled(STRONG, &account.name), styled(FAINT, parts.join(" · ")));
+    for w in account.windows.iter().filter(|w| w.holds) {
+        let (window, threshold) = (&w.window, w.threshold);
+        let style = match w.percent {
             p if p >= threshold => BAD,
             p if p >= threshold - env.config.quota.policy.hysteresis => WARN,
             _ => GOOD,
         };
         out.push_str(&format!(
             "  {window:<10} {} {:>4.0} % of {threshold:.0}  resets {} (in {})  {}\n",
-            styled(style, bar(reading.percent)),
-            reading.percent,
-            local(reading.resets_at, &env.zone),
-            words(reading.resets_at.duration_since(now)),
-            styled(FAINT, format!("{}, {} ago", reading.source, words(reading.age(now)))),
+            styled(style, bar(w.percent)),
+            w.percent,
+            local(w.resets_at, &env.zone),
+            words(w.resets_at.duration_since(now)),
+            styled(FAINT, format!("{}, {} ago", w.source, words(w.age(now)))),
         ));
-        if let Some(f) = view.forecasts.get(window) {
+        if let Some(f) = w.forecast {
             let crossing = f.crossing(threshold);
             let time = |t: Option<jiff::SignedDuration>| t.map_or_else(|| "never".to_owned(), words);
             let range = format!("{} to {}", time(crossing.soonest), time(crossing.latest));
@@ -102,46 +104,16 @@ pub fn account(env: &Env, known: &Known, assessment: Option<&Assessment>) -> Str
             out.push_str(&format!("             {}\n", styled(Style::new(), line)));
         }
     }
-    let why = match view.known(now) {
-        HowWell::Unknown if view.kind.has_windows() => Some("its usage is not known"),
+    let why = match account.known {
+        HowWell::Unknown if account.kind.has_windows() => Some("its usage is not known"),
         HowWell::Stale => Some("its usage was last read more than a quarter of an hour ago"),
         _ => None,
     };
     if let Some(why) = why {
         out.push_str(&format!("  {}\n", styled(FAINT, why)));
     }
-    if let Some(endpoint) = &known.endpoint {
+    if let Some(endpoint) = endpoint {
         out.push_str(&format!("  {}\n", styled(FAINT, format!("usage endpoint: {endpoint}"))));
     }
     out
-}
-
-/// One account for scripts.
-#[must_use]
-pub fn json(env: &Env, known: &Known) -> serde_json::Value {
-    let view = &known.view;
-    let windows: Vec<_> = view
-        .readings
-        .iter()
-        .map(|(window, reading)| {
-            let threshold = view.thresholds.of(window);
-            let forecast = view.forecasts.get(window);
-            serde_json::json!({
-                "window": window, "percent": reading.percent, "resets_at": reading.resets_at,
-                "observed_at": reading.at, "source": reading.source, "holds": reading.is_alive(env.now),
-                "threshold": threshold, "forecast": forecast,
-                "crossing": forecast.map(|f| f.crossing(threshold)).map(|c| serde_json::json!({
-                    "soonest_s": c.soonest.map(|d| d.as_secs()), "likely_s": c.likely.map(|d| d.as_secs()),
-                    "latest_s": c.latest.map(|d| d.as_secs()),
-                })),
-            })
-        })
-        .collect();
-    serde_json::json!({
-        "name": view.name, "kind": view.kind, "priority": view.priority, "disabled": view.disabled,
-        "login": view.login, "plan": known.login.plan, "known": view.known(env.now), "windows": windows,
-        "limits": view.limits, "blind_limit": view.blind_limit, "limited_until": view.limited_until(env.now),
-        "trouble": view.trouble, "spends_money": view.spends_money, "obstacles": view.obstacles(env.now),
-        "endpoint": known.record.endpoint,
-    })
 }

@@ -1,22 +1,22 @@
-//! The accounts in `status`: their windows, which is active, the last switch and why.
+//! The accounts of the status: their windows, whether a switch is due, the last one.
 
-use super::Need;
 use crate::act::gather::{self, Known};
-use crate::commands::log::head;
-use crate::commands::quota_check::{explain, words_of};
 use crate::env::Env;
 use crate::model::account::{AccountView, Login};
 use crate::model::journal::Journal;
 use crate::model::observe::words;
 use crate::model::session::SessionRecord;
+use crate::model::status::{AccountStatus, Need};
 use crate::model::switch::{Decision, decide};
-use crate::output::{FAINT, styled};
 
-/// Everything about accounts that `status` tells, from the records alone.
+/// Everything about accounts, from the records alone.
 pub struct Accounts {
-    known: Vec<Known>,
-    decision: Decision,
-    last: Option<Journal>,
+    /// Those whose record can be used.
+    pub all: Vec<AccountStatus>,
+    /// Whether a switch is due.
+    pub decision: Decision,
+    /// The newest switch.
+    pub last: Option<Journal>,
 }
 
 /// How long before the end of a login a person is told.
@@ -24,7 +24,7 @@ const LOGIN_ENDS: i64 = 5;
 
 impl Accounts {
     /// Reads the records; what needs a person is added.
-    pub fn of(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Self {
+    pub fn gather(env: &Env, records: &[SessionRecord], needs: &mut Vec<Need>) -> Self {
         let mut known = Vec::new();
         for account in &env.config.accounts {
             match gather::recorded(env, account, records) {
@@ -42,39 +42,7 @@ impl Accounts {
         let views: Vec<AccountView> = known.iter().map(|k| k.view.clone()).collect();
         let memory = env.store.memory().unwrap_or_default();
         let decision = decide(env.now, &views, &env.active(), &memory, &env.config.quota.policy, &[]);
-        Self { known, decision, last: last(env, needs) }
-    }
-
-    /// For people.
-    pub fn text(&self, env: &Env) -> String {
-        let mut out = String::new();
-        for known in &self.known {
-            let assessment = self.decision.assessments.iter().find(|a| a.account == known.record.name);
-            out.push_str(&explain::account(env, known, assessment));
-            for why in known.view.obstacles(env.now) {
-                out.push_str(&format!("  {why}\n"));
-            }
-        }
-        if self.known.len() > 1 {
-            out.push_str(&format!("{}\n", words_of(env, &self.decision.verdict)));
-        }
-        if let Some(last) = &self.last {
-            out.push_str(&styled(FAINT, format!("last switch: {}", head(env, last))));
-            out.push('\n');
-        }
-        out.push('\n');
-        out
-    }
-
-    /// For scripts.
-    pub fn add_json(&self, env: &Env, value: &mut serde_json::Value) {
-        let accounts: Vec<_> = self.known.iter().map(|known| explain::json(env, known)).collect();
-        value["accounts"] = accounts.into();
-        value["decision"] = serde_json::to_value(&self.decision).unwrap_or_default();
-        value["last_switch"] = serde_json::json!(self.last.as_ref().map(|j| serde_json::json!({
-            "id": j.id, "begun": j.begun, "ended": j.ended, "from": j.from, "to": j.to, "why": j.why,
-            "by_person": j.by_person,
-        })));
+        Self { all: known.iter().map(|k| k.status(env.now)).collect(), decision, last: last(env, needs) }
     }
 }
 

@@ -1,24 +1,22 @@
 //! Whether people are told at all: targets that cannot be reached, messages that were refused, an outbox that
 //! nobody drains.
 
-use serde_json::{Value, json};
-
-use super::Need;
-use crate::commands::notify::standing;
+use crate::act::notify::standing::standing;
 use crate::env::Env;
 use crate::model::observe::words;
+use crate::model::status::{Need, NotifyStatus, TargetStatus};
 
 /// Minutes of trouble that the network may have before a person is told.
 const TROUBLE: i64 = 15;
 
-/// Adds what needs a person; for scripts, how each target stands.
-pub fn needs_of(env: &Env, needs: &mut Vec<Need>) -> Value {
+/// How each target stands; what needs a person is added.
+pub fn gather(env: &Env, needs: &mut Vec<Need>) -> Option<NotifyStatus> {
     let (targets, broken) = match standing(env) {
         Ok(found) => found,
         Err(e) => {
             let what = crate::error::messages_of(&e).join(": ");
             needs.push(Need { subject: "notify".into(), what, hint: None });
-            return Value::Null;
+            return None;
         }
     };
     for b in broken {
@@ -42,10 +40,14 @@ pub fn needs_of(env: &Env, needs: &mut Vec<Need>) -> Value {
             let hint = "`claude-failover notify list`, then `notify retry` or `notify drop`".to_owned();
             needs.push(Need { subject: subject(), what, hint: Some(hint) });
         }
-        all.push(json!({
-            "name": t.name, "kind": t.kind, "waiting": t.waiting.len(), "parked": t.parked.len(),
-            "trouble": t.trouble, "not_before": t.not_before,
-        }));
+        all.push(TargetStatus {
+            name: t.name.to_owned(),
+            kind: t.kind,
+            waiting: t.waiting.len(),
+            parked: t.parked.len(),
+            trouble: t.trouble.clone(),
+            not_before: t.not_before,
+        });
     }
     let oldest = targets.iter().filter(|t| t.trouble.is_none()).flat_map(|t| &t.waiting).map(|e| e.at).min();
     let ran = env.store.last_run("notify").map(|at| env.now.duration_since(at).as_mins());
@@ -56,5 +58,5 @@ pub fn needs_of(env: &Env, needs: &mut Vec<Need>) -> Value {
         let hint = Some("look at its timer, or run `claude-failover notify`".to_owned());
         needs.push(Need { subject: "notify".into(), what, hint });
     }
-    json!({ "targets": all, "last_run": env.store.last_run("notify") })
+    Some(NotifyStatus { targets: all, last_run: env.store.last_run("notify") })
 }
