@@ -42,6 +42,7 @@ impl Redirect {
                 .target
                 .known()
                 .is_some_and(|t| t.strip_suffix('-').unwrap_or(t).bytes().all(|b| b.is_ascii_digit())),
+            ">&-" => false,
             op => op.contains('>'),
         }
     }

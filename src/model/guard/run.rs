@@ -406,16 +406,12 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Where a command's output goes: into its files, or on.
+    /// Where a command's output goes: into its files, and on.
     ///
     /// # Errors
     /// If a limit is passed.
     pub fn write(&mut self, output: Stream, redirects: &[Redirect], shell: &mut Shell) -> Result<Stream, Limit> {
-        let files: Vec<&Redirect> = redirects.iter().filter(|r| r.writes()).collect();
-        if files.is_empty() {
-            return Ok(output);
-        }
-        for redirect in files {
+        for redirect in redirects.iter().filter(|r| r.writes()) {
             if let Some(path) = self.absolute(&redirect.target, shell) {
                 let stream = match shell.file(&path) {
                     Some(before) if redirect.operator.contains(">>") => Stream {
@@ -434,8 +430,9 @@ impl Reader<'_> {
                 self.put_file(path, stream, shell)?;
             }
         }
-        // `2>file` leaves the output where it was; telling them apart gains nothing.
-        Ok(Stream { text: None, ..output })
+        // `2>file` leaves the output where it was, and `3>&1 >file` another way for it: which is which is not
+        // told apart, it may have gone on.
+        Ok(output)
     }
 }
 
