@@ -1,5 +1,6 @@
 //! From a raw word to its fields, as far as they are known.
 
+use super::assign::assignment;
 use super::limits::Limit;
 use super::reader::Reader;
 use super::reading::{Dir, Stream};
@@ -268,8 +269,15 @@ impl Reader<'_> {
         text
     }
 
-    /// A tilde at the start of a word; gives back the rest.
+    /// A tilde at the start of a word, or of the value in a word like an assignment (`of=~/x`); gives back the rest.
     fn tilde<'t>(&mut self, text: &'t str, fields: &mut Fields, shell: &Shell) -> &'t str {
+        let text = match assignment(text) {
+            Some((_, _, value)) if value.starts_with('~') => {
+                fields.current().push_text(text.strip_suffix(value).unwrap_or_default());
+                value
+            }
+            _ => text,
+        };
         let Some(behind) = text.strip_prefix('~') else { return text };
         let end = behind.find('/').unwrap_or(behind.len());
         let (user, rest) = behind.split_at_checked(end).unwrap_or((behind, ""));

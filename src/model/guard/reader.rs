@@ -5,7 +5,7 @@
 //! some commands print.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rable::ast::ListOperator;
@@ -47,6 +47,8 @@ pub struct Reader<'a> {
     source: String,
     /// The texts of `>(…)`, by the file names that the commands see.
     pub sinks: BTreeMap<PathBuf, String>,
+    /// The named pipes that the line makes.
+    pub pipes: BTreeSet<PathBuf>,
 }
 
 /// How a construct ends: its output, and the state in which it fails, where that differs from the one in
@@ -89,9 +91,21 @@ pub fn read_at(text: &str, context: &Context<'_>, place: Place) -> Result<Readin
         calling: Vec::new(),
         source: String::new(),
         sinks: BTreeMap::new(),
+        pipes: BTreeSet::new(),
     };
     let mut shell = Shell::new(Dir::Known(context.cwd.clone()));
+    let start = shell.clone();
     reader.text(text, &mut shell)?;
+    // Who reads a named pipe may stand in front of who writes into it: a second time, with what was written.
+    if !reader.pipes.is_empty() {
+        let mut again = start;
+        for path in &reader.pipes {
+            if let Some(stream) = shell.file(path) {
+                again.write_file(path.clone(), stream.clone());
+            }
+        }
+        reader.text(text, &mut again)?;
+    }
     Ok(reader.reading)
 }
 

@@ -9,7 +9,7 @@ use super::assign::assignment;
 use super::limits::Limit;
 use super::paths;
 use super::reader::{Reader, either, raw};
-use super::reading::{Call, Dir, Redirect, Stream};
+use super::reading::{Call, Dir, Place, Redirect, Stream};
 use super::shell::Shell;
 use super::value::{Part, Taint, Value};
 use super::world::Context;
@@ -269,7 +269,7 @@ impl Reader<'_> {
             stdin: opened.stdin.clone().unwrap_or_else(|| shell.stdin.clone()),
             redirects: opened.redirects.clone(),
             via: self.via.clone(),
-            place: self.place,
+            place: self.place.clone(),
             more_operands: false,
             links: Rc::clone(shell.links()),
         }
@@ -310,9 +310,16 @@ impl Reader<'_> {
         if let Some(word) = &word
             && !call.is_via("command")
             && !call.is_via("builtin")
-            && let Some(output) = self.function(word, call.argv.clone(), shell)?
+            && shell.function(word).is_some()
         {
-            return Ok(output);
+            // What stands in front of it holds while it runs.
+            let before = (!call.env.is_empty()).then(|| shell.clone());
+            call.env.iter().for_each(|(name, value)| shell.set_scalar(name, value.clone()));
+            let output = self.function(word, call.argv.clone(), shell)?;
+            if let Some(before) = before {
+                shell.or(&before);
+            }
+            return Ok(output.unwrap_or_default());
         }
         self.emit(call.clone());
         if let Some(word) = &word
@@ -335,7 +342,7 @@ impl Reader<'_> {
         }
         for tail in wrappers::transparent_tail(&call) {
             let inner =
-                Inner::Argv { argv: tail, env: Vec::new(), dir: None, place: call.place, more_operands: false };
+                Inner::Argv { argv: tail, env: Vec::new(), dir: None, place: Place::Here, more_operands: false };
             self.inner(&call, inner, shell)?;
         }
         self.via.truncate(via);
@@ -443,14 +450,14 @@ fn aliased(call: &Call, context: &Context<'_>) -> Option<Inner> {
     }
     Some(match git::alias(call, context)? {
         git::Alias::Git { argv } => {
-            Inner::Argv { argv, env: Vec::new(), dir: None, place: call.place, more_operands: false }
+            Inner::Argv { argv, env: Vec::new(), dir: None, place: Place::Here, more_operands: false }
         }
         git::Alias::Shell { text, args, dir } => Inner::Shell {
             text: Value::from(text.as_str()),
             args,
             env: Vec::new(),
             dir: dir.map(|dir| Value::from(&*dir.to_string_lossy())),
-            place: call.place,
+            place: Place::Here,
         },
     })
 }

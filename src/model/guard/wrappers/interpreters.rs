@@ -467,6 +467,20 @@ fn inner(program: &str, call: &Call) -> Vec<Inner> {
         return Vec::new();
     }
     let mut found = text(row, &parsed);
+    if row.language == "awk" {
+        let set = |value: &Value| {
+            let (name, value) = value.split_once('=')?;
+            Some(format!("{name} = \"{}\"\n", value.known()?.replace('"', "\\\"")))
+        };
+        let start = Value::from(parsed.values("v").filter_map(set).collect::<String>().as_str());
+        for inner in &mut found {
+            if let Inner::Code { text, .. } = inner {
+                let mut whole = start.clone();
+                whole.append(text);
+                *text = whole;
+            }
+        }
+    }
     more(row, program, call, &parsed, &mut found);
     found
 }

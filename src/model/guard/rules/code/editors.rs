@@ -124,7 +124,7 @@ pub(super) fn awk(tokens: &[Token], same: &mut Same) {
     }
 }
 
-/// vim: `!command`, `r !command`, `w file`, `saveas file`.
+/// vim and ed: `!command`, `r !command`, `w file`, `saveas file`.
 pub(super) fn vim(text: &str, same: &mut Same) {
     for line in text.split(['\n', '\r']) {
         let mut line = line.trim_start_matches([' ', '\t', ':']);
