@@ -17,3 +17,4 @@ pub mod restore;
 pub mod self_test;
 pub mod stop;
 pub mod switch;
+pub mod timers;
