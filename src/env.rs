@@ -74,12 +74,20 @@ impl Env {
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
         let dir = paths::absolute_path(&dir)?;
         let store = Store::open(&dir)?;
-        let program = paths::this_program()?;
+        let env = Self::around(config, config_path, store, global)?;
         if let Some(source) = source
-            && let Err(e) = guard_policy::refresh(&dir, &config, &source, &program)
+            && let Err(e) = guard_policy::refresh(&dir, &env.config, &source, &env.program)
         {
             log::warn!("{e:#}");
         }
+        Ok(env)
+    }
+
+    /// With a configuration that was read already, and a state directory that need not be there.
+    ///
+    /// # Errors
+    /// If it cannot be told which program this is.
+    pub fn around(config: Config, config_path: PathBuf, store: Store, global: &Global) -> Result<Self> {
         Ok(Self {
             now: clock::now(),
             zone: TimeZone::system(),
@@ -88,7 +96,7 @@ impl Env {
             store,
             out: Output { json: global.json, quiet: global.quiet },
             dry_run: false,
-            program,
+            program: paths::this_program()?,
         })
     }
 
@@ -108,16 +116,7 @@ impl Env {
     pub fn of_user(global: &Global, roots: &Roots) -> Result<Self> {
         let (config, config_path) = load(roots, global, false)?;
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
-        Ok(Self {
-            now: clock::now(),
-            zone: TimeZone::system(),
-            config,
-            config_path,
-            store: Store::at(&paths::absolute_path(&dir)?),
-            out: Output { json: global.json, quiet: global.quiet },
-            dry_run: false,
-            program: paths::this_program()?,
-        })
+        Self::around(config, config_path, Store::at(&paths::absolute_path(&dir)?), global)
     }
 
     /// The wrapper of the configured tmux.

@@ -19,6 +19,12 @@ pub const HEADER: &str = "# made by claude-failover timers install: edit with sy
 /// The unit of the tmux server: the home of all sessions, never restarted, never stopped unasked.
 pub const TMUX: &str = "claude-failover-tmux.service";
 
+/// The unit that looks after all sessions.
+pub const WATCH: &str = "claude-failover-watch.service";
+
+/// The unit that sends what people are told.
+pub const NOTIFY: &str = "claude-failover-notify.service";
+
 /// The most inboxes that are watched: each costs one of the 128 inotify instances of a user.
 pub const MOST_INBOXES: usize = 64;
 
@@ -259,6 +265,11 @@ const TEMPLATES: &[(&str, &str)] = templates!(
 );
 const HARDENING: &str = include_str!("../../timers/hardening.conf");
 const HARDENING_SYSTEM: &str = include_str!("../../timers/hardening-system.conf");
+
+/// The names of all units.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TEMPLATES.iter().map(|(name, _)| *name)
+}
 
 /// All names that any version of ours gives to a unit begin so.
 #[must_use]

@@ -10,7 +10,6 @@ mod noted;
 mod outbox;
 
 pub use accounts::{Active, MEMORY_VERSION};
-pub use inspect::Inspection;
 pub use noted::Follow;
 pub use outbox::Outbox;
 

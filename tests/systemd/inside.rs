@@ -154,6 +154,37 @@ const RARELY: &str = "watcher: {interval: 1h}\ndispatcher: {interval: 1h}\nquota
 /// Short ones: what a machine does in an hour, in half a minute.
 const OFTEN: &str = "watcher: {interval: 300ms}\ndispatcher: {interval: 500ms}\nquota: {poll_interval: 500ms}";
 
+/// The codes that `doctor` finds here of what belongs to systemd.
+fn found(m: &Machine) -> Vec<String> {
+    let said: serde_json::Value = serde_json::from_str(&m.cf(&["--json", "doctor"]).out).unwrap();
+    let all = said["findings"].as_array().unwrap().iter();
+    let here = all.filter(|f| ["systemd", "timers", "tmux"].iter().any(|s| f["subject"] == *s));
+    here.filter(|f| f["severity"] != "info").map(|f| f["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A machine where everything is right but lingering; then one thing after the other is wrong, as a real manager
+/// shows it.
+fn doctor_sees(m: &Machine) {
+    assert_eq!(found(m), ["not-lingering"]);
+    m.config(&RARELY.replace("1h", "2h"));
+    assert_eq!(found(m), ["timers-outdated", "not-lingering"]);
+    m.config(RARELY);
+    systemctl(&["stop", "claude-failover-kick.path"]);
+    assert_eq!(found(m), ["timer-off", "not-lingering"]);
+    systemctl(&["start", "claude-failover-kick.path"]);
+    // A server that was born in a service ends with it.
+    let command = ["tmux", "-u", "-L", "claude-failover", "-f", "/dev/null", "new-session", "-d", "sleep 1000"];
+    let born = run(Command::new("systemd-run")
+        .args(["--user", "-q", "--unit=a-run", "-p", "Type=forking"])
+        .args(command));
+    assert_eq!(born.code, 0, "{born:?}");
+    until("the server answers", LONG, || server_pid().is_some());
+    assert_eq!(found(m), ["tmux-in-service", "not-lingering"]);
+    let said = m.cf(&["doctor"]);
+    assert!(said.code == 5 && said.out.contains("`a-run.service`"), "{said:?}");
+    tmux(&["kill-server"]);
+}
+
 #[test]
 #[ignore = "runs inside the harness"]
 fn kicks_and_inboxes_lead_to_runs() {
@@ -173,6 +204,7 @@ fn kicks_and_inboxes_lead_to_runs() {
     systemctl(&["start", "claude-failover-watch.service"]);
     assert_eq!(server_pid(), Some(before), "{}", journal(&[]));
     tmux(&["kill-server"]);
+    doctor_sees(&m);
     eventually(&m, "the unit's own server", || {
         systemctl(&["start", "claude-failover-watch.service"]);
         server_pid().is_some_and(|pid| pid != before)
