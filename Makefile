@@ -3,6 +3,7 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
+PROMTOOL := .tools/promtool
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
@@ -14,12 +15,20 @@ help: ## list the targets
 # A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
 TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
 
-tools: ## install what the tests and the demo need (tmux, systemd; Debian)
+tools: $(PROMTOOL) ## install what the tests and the demo need (tmux, systemd; Debian), promtool in .tools (git-ignored)
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
 	[ -z "$$missing" ] || { \
 	  [ "$$(id -u)" = 0 ] || { echo "install$$missing, or run make as root" >&2; exit 1; }; \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }
+
+# Only this one program of the package: installed, it would start a service.
+$(PROMTOOL):
+	mkdir -p .tools/prometheus
+	cd .tools/prometheus && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; }
+	cd .tools/prometheus && dpkg -x prometheus_*.deb . && mv usr/bin/promtool ..
+	rm -rf .tools/prometheus
+	touch $@
 
 build: ## build the release program
 	$(CARGO) build --release

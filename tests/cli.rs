@@ -25,6 +25,7 @@ mod help;
 mod init;
 mod janitor;
 mod log;
+mod metrics;
 mod notify;
 mod ownership;
 mod real_client;

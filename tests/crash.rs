@@ -887,3 +887,14 @@ fn init_is_killed_anywhere() {
     };
     sweep_run(&["init"], 30, prepare, settle, run);
 }
+
+#[test]
+fn status_for_a_collector_is_killed_anywhere() {
+    let args = ["status", "--prometheus", "collector/pool.prom"];
+    let prepare = |w: &World| w.write("collector/pool.prom", "an older one\n");
+    sweep(&args, 5, prepare, |w, n| {
+        let text = w.read("collector/pool.prom");
+        assert!(text.starts_with("# HELP claude_failover_build_info "), "point {n}: {text}");
+        assert_eq!(crate::common::tree(&w.path("collector")).len(), 1, "point {n}: something is left over");
+    });
+}
