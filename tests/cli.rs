@@ -26,6 +26,7 @@ mod init;
 mod janitor;
 mod log;
 mod notify;
+mod notify_faults;
 mod ownership;
 mod real_client;
 mod real_guard;
