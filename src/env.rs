@@ -8,6 +8,7 @@ use crate::config::{self, Config, LoadInputs};
 use crate::error::Mark;
 use crate::model::name::{AccountName, SessionName};
 use crate::model::notify::Event;
+use crate::model::notify::record::TargetRecord;
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::guard_policy;
@@ -100,6 +101,33 @@ impl Env {
         })
     }
 
+    /// With nothing but the targets of the last configuration that was valid, to tell that this one is not; `None`
+    /// where none were kept.
+    ///
+    /// # Errors
+    /// If the state directory or what was kept cannot be used.
+    pub fn of_last_targets(global: &Global) -> Result<Option<Self>> {
+        let roots = Roots::from_env()?;
+        // What the configuration says of it cannot be known.
+        let dir = paths::absolute_path(&roots.state_dir(global.state_dir.as_deref(), None))?;
+        if !Store::at(&dir).is_laid_out() {
+            return Ok(None);
+        }
+        let store = Store::open(&dir)?;
+        let Some(text) = store.last_targets()? else { return Ok(None) };
+        let config = Config::of_targets(&text, &roots.home)?;
+        Ok(Some(Self {
+            now: clock::now(),
+            zone: TimeZone::system(),
+            config,
+            config_path: PathBuf::new(),
+            store,
+            out: Output { json: global.json, quiet: global.quiet },
+            dry_run: false,
+            program: paths::this_program()?,
+        }))
+    }
+
     /// Like [`Self::new`], for what root does to the machine on behalf of the user whose state directory it is:
     /// nothing is written into that.
     ///
@@ -188,11 +216,23 @@ impl Env {
 
     /// Tells people of an event without a line in the log: of what was seen, where nothing was changed.
     pub fn tell(&self, entry: &LogEntry<'_>) {
-        if self.wanted(entry).is_some() {
-            match self.store.lock() {
-                Ok(mut locked) => self.post(&mut locked, entry),
-                Err(e) => log::warn!("nobody is told of it: {e:#}"),
+        let Some(event) = entry.event(clock::now()) else { return };
+        let is_old = |r: &TargetRecord| r.clone().renews(&event.id, event.at);
+        let renewed = || self.concerned(&event).filter(|name| self.store.target(name).is_ok_and(|r| is_old(&r)));
+        if !self.is_open(&event) && renewed().next().is_none() {
+            return;
+        }
+        match self.store.lock() {
+            Ok(mut locked) => {
+                self.post(&mut locked, entry);
+                // It lasts: what is still the case was told, however long ago that was.
+                for name in renewed() {
+                    if let Err(e) = locked.update_target(name, |r| r.renews(&event.id, event.at)) {
+                        log::warn!("target `{name}` may be told of it again: {e:#}");
+                    }
+                }
             }
+            Err(e) => log::warn!("nobody is told of it: {e:#}"),
         }
     }
 
@@ -200,21 +240,23 @@ impl Env {
     /// change behind which a run that is killed is not repeated; [`Self::note`] behind that finds it there already.
     /// What cannot be put there is told, and keeps nobody from his work.
     pub fn post(&self, locked: &mut Locked<'_>, entry: &LogEntry<'_>) {
-        let Some(event) = self.wanted(entry) else { return };
-        match locked.post(&event) {
+        let Some(event) = entry.event(clock::now()).filter(|event| self.is_open(event)) else { return };
+        match locked.post(&event, self.concerned(&event)) {
             Ok(true) => self.store.kick("notify"),
             Ok(false) => {}
             Err(e) => log::warn!("nobody is told of it: {e:#}"),
         }
     }
 
-    /// The event of a line of the log, if there is one and a target is to be told of it that was not told yet.
-    fn wanted(&self, entry: &LogEntry<'_>) -> Option<Event> {
-        let event = entry.event(clock::now())?;
-        let mut concerned = self.config.notify.targets.iter().filter(|t| t.policy.concerns(&event));
+    /// The targets that are told of an event.
+    fn concerned<'e>(&'e self, event: &'e Event) -> impl Iterator<Item = &'e str> {
+        self.config.notify.targets.iter().filter(|t| t.policy.concerns(event)).map(|t| t.name.as_str())
+    }
+
+    /// Whether a target is to be told of an event that was not told yet.
+    fn is_open(&self, event: &Event) -> bool {
         // What cannot be read was told nothing, as far as we know.
-        let is_open = |name: &str| self.store.target(name).map_or(true, |r| !r.is_through_with(&event.id));
-        concerned.any(|t| is_open(&t.name)).then_some(event)
+        self.concerned(event).any(|name| self.store.target(name).map_or(true, |r| !r.is_through_with(&event.id)))
     }
 }
 
@@ -228,7 +270,11 @@ pub fn load(roots: &Roots, global: &Global, strict: bool) -> Result<(Config, Pat
     Ok((config, path))
 }
 
-fn config_path(roots: &Roots, global: &Global) -> Result<PathBuf> {
+/// Where the configuration is, or should be.
+///
+/// # Errors
+/// If there is none.
+pub fn config_path(roots: &Roots, global: &Global) -> Result<PathBuf> {
     paths::absolute_path(&roots.config_file(global.config.as_deref())?)
 }
 

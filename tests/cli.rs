@@ -27,6 +27,7 @@ mod janitor;
 mod log;
 mod metrics;
 mod notify;
+mod notify_faults;
 mod ownership;
 mod real_client;
 mod real_guard;

@@ -195,10 +195,10 @@ pub fn sweep(env: &Env, events: &[Event]) -> Result<()> {
         }
     }
     let over = |e: &&Event| {
-        records.iter().all(|(target, record)| {
-            let told = record.delivered.contains_key(&e.id) && !record.parked.contains_key(&e.id);
-            told || !(target.policy.concerns(e) || record.parked.contains_key(&e.id))
-        })
+        let open = |(target, record): &(&Target, TargetRecord)| {
+            record.parked.contains_key(&e.id) || record.awaits(&target.policy, e)
+        };
+        !records.iter().any(open)
     };
     let over: Vec<&Event> = events.iter().filter(over).collect();
     // After a flood that takes a while: others get the lock in between.

@@ -228,6 +228,12 @@ pub fn event_id(telling: &Telling, subject: &str) -> String {
     format!("{}-{number:016x}", telling.kind.as_str().replace(['.', '_'], "-"))
 }
 
+/// Whether an event of this id is something that lasts, which every look notes again under the same id.
+#[must_use]
+pub fn lasts(id: &str) -> bool {
+    ["login-", "account-exhausted-"].iter().any(|kind| id.starts_with(kind))
+}
+
 /// Whether a text is the id of an event, and so a file name.
 #[must_use]
 pub fn is_event_id(text: &str) -> bool {

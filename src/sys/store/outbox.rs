@@ -1,5 +1,6 @@
-//! The part of the state directory that is about telling people: `outbox/<id>.json`, one file an event, and
-//! `outbox/targets/<name>.json`, what each target was told.
+//! The part of the state directory that is about telling people: `outbox/<id>.json`, one file an event,
+//! `outbox/targets/<name>.json`, what each target was told, and `targets.json`, the targets of the last configuration
+//! that was valid.
 //!
 //! An event's file is made once and never changed; it goes when every target is through with it. That it was told
 //! stays in the targets' files, so that a run which notes the same event once more tells nobody twice.
@@ -60,6 +61,19 @@ impl Store {
         Ok(event)
     }
 
+    fn last_targets_path(&self) -> PathBuf {
+        self.root.join("targets.json")
+    }
+
+    /// The targets of the last configuration that was valid, if any were kept.
+    ///
+    /// # Errors
+    /// If the file cannot be used.
+    pub fn last_targets(&self) -> Result<Option<String>> {
+        let read: Option<Targets> = state_file::read(&self.last_targets_path(), TARGET_VERSION)?;
+        Ok(read.map(|targets| targets.yaml))
+    }
+
     /// What is kept of a target.
     ///
     /// # Errors
@@ -70,15 +84,41 @@ impl Store {
     }
 }
 
+/// The targets of the last configuration that was valid.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Targets {
+    version: u32,
+    yaml: String,
+}
+
 impl Locked<'_> {
-    /// Puts an event into the outbox; whether it was not there yet.
+    /// Keeps the targets of a configuration that is valid.
     ///
     /// # Errors
     /// If a step fails.
-    pub fn post(&mut self, event: &Event) -> Result<bool> {
+    pub fn keep_targets(&mut self, yaml: &str) -> Result<()> {
+        // What was kept and cannot be read serves nobody.
+        if self.store.last_targets().ok().flatten().is_some_and(|known| known == yaml) {
+            return Ok(());
+        }
+        let targets = Targets { version: TARGET_VERSION, yaml: yaml.to_owned() };
+        state_file::write(&self.store.last_targets_path(), &targets, TARGET_VERSION, TARGET_VERSION)
+    }
+
+    /// Puts an event into the outbox for these targets; whether it was not there yet.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn post<'t>(&mut self, event: &Event, targets: impl IntoIterator<Item = &'t str>) -> Result<bool> {
         let path = self.store.event_path(&event.id);
         if path.exists() {
             return Ok(false);
+        }
+        // Before the event is there: a target that does not expect it is never told.
+        for name in targets {
+            if let Err(e) = self.update_target(name, |r| r.expects(event)) {
+                log::warn!("target `{name}` may not be told of it: {e:#}");
+            }
         }
         match state_file::create(&path, event) {
             Ok(()) => Ok(true),
