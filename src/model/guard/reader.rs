@@ -439,26 +439,36 @@ impl Reader<'_> {
         body: &Node,
         shell: &mut Shell,
     ) -> Result<Stream, Limit> {
-        let all = |mut first: Vec<Value>, second: Vec<Value>| {
-            let new: Vec<Value> = second.into_iter().filter(|value| !first.contains(value)).collect();
+        // Each list that there may be, in its order: a body may gather its words to a command.
+        let lists = |mut first: Vec<Vec<Value>>, second: Vec<Vec<Value>>| {
+            let new: Vec<_> = second.into_iter().filter(|list| !first.contains(list)).collect();
             first.extend(new);
             first
         };
-        let values = self.each_way(shell, all, |reader, shell| match words {
+        let lists = self.each_way(shell, lists, |reader, shell| match words {
             Some(words) => {
                 let mut values = Vec::new();
                 for word in words {
                     values.append(&mut reader.fields(&raw(word), shell)?);
                 }
-                Ok(values)
+                Ok(vec![values])
             }
-            None => reader.fields("\"$@\"", shell),
+            None => Ok(vec![reader.fields("\"$@\"", shell)?]),
         })?;
         let before = shell.clone();
         let mut output = nothing();
-        for value in values {
-            shell.set_scalar(var, value);
-            output = joined(output, self.body(body, shell)?);
+        for (n, list) in lists.into_iter().enumerate() {
+            let (mut way, mut said) = (before.clone(), nothing());
+            for value in list {
+                way.set_scalar(var, value);
+                said = joined(said, self.body(body, &mut way)?);
+            }
+            if n == 0 {
+                (*shell, output) = (way, said);
+            } else {
+                shell.or(&way);
+                output = either(output, said);
+            }
         }
         shell.or(&before);
         Ok(output)

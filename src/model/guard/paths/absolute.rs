@@ -176,8 +176,10 @@ impl Written {
         let mut path = Some(PathBuf::from("/"));
         while let Some(name) = pending.pop_front() {
             open = false;
-            if name.known() == Some("..") {
+            // `..$X` as well: nobody names a file so, and somebody may have left `X` empty.
+            if name.if_empty() == ".." && !name.has_glob() {
                 out.pop();
+                certain = if name.has_unknown() { Some(certain.unwrap_or(out.len())) } else { certain };
                 certain = certain.map(|c| c.min(out.len()));
                 path = known_path(&out);
                 continue;
