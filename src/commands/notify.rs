@@ -114,7 +114,7 @@ fn cycle(env: &Env, report: &mut Report) -> Result<()> {
         log::warn!("an invalid configuration could not be told of later: {e:#}");
     }
     drop(locked);
-    let outbox = env.store.outbox()?;
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     for broken in &outbox.broken {
         let item = Item::failed(&broken.name, "not read", &broken.error);
         report.actions.push(item.hint(broken.hint.clone()));
@@ -132,7 +132,7 @@ fn cycle(env: &Env, report: &mut Report) -> Result<()> {
 }
 
 fn plan(env: &Env, report: &mut Report) -> Result<()> {
-    let outbox = env.store.outbox()?;
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     for target in &env.config.notify.targets {
         match act::plan(env, target, &outbox.events)? {
             Next::Idle => {}
