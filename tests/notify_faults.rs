@@ -182,6 +182,24 @@ fn what_hangs_before_it_is_connected_has_not_arrived() {
 }
 
 #[test]
+fn what_waited_while_nothing_ran_is_told_and_given_up_only_by_a_run_that_cannot_deliver() {
+    // A port that nobody listens on, until somebody does.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let w = world(&webhook(port, ""));
+    assert_eq!(fail(&w, "a.service", 0).code, 3);
+    let day = 24 * 60;
+    let service =
+        Service::on(TcpListener::bind(("127.0.0.1", port)).unwrap(), Box::new(|_, _| crate::notify::good()));
+    let said = notify(&w, 30 * day);
+    assert_eq!((said.code, service.seen().len(), waiting(&w)), (0, 1, 0), "{said:?}");
+    configure(&w, &webhook(9, ""));
+    assert_eq!(fail(&w, "b.service", 31 * day).code, 3);
+    let said = notify(&w, 60 * day);
+    assert!(said.out.contains("parked hook: 1 events were not delivered in time"), "{said:?}");
+    assert!(w.ok(&["notify", "list"]).contains("hook (webhook): 0 waiting, 1 parked"));
+}
+
+#[test]
 fn what_lasts_is_told_once_however_long_it_lasts() {
     let service = Service::good();
     let w = World::with_accounts();

@@ -269,8 +269,8 @@ impl TargetRecord {
         (self.failures, self.not_before, self.trouble) = (0, None, None);
     }
 
-    /// Lets go of what is over, and parks what has waited for too long. What was parked.
-    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+    /// Lets go of what is over.
+    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) {
         let old = |at: &Timestamp, than: SignedDuration| now.duration_since(*at) > than;
         let there: BTreeSet<&str> = events.iter().map(|e| e.id.as_str()).collect();
         let kept = |id: &str| if lasts(id) { policy.keep.saturating_add(DAY) } else { DAY };
@@ -286,10 +286,15 @@ impl TargetRecord {
                 self.message = None;
             }
         }
+    }
+
+    /// Parks what has waited for too long; what that was. For a run that could not deliver, and for no other: after a
+    /// week without a run, or where it is held back by quiet hours, it is still told.
+    pub fn gives_up(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+        let old = |at: &Timestamp| now.duration_since(*at) > policy.keep;
         // A message under way is given up as a whole: told anew, its younger events might be told twice.
         let under_way = self.message.as_ref().map(|m| m.events.clone()).unwrap_or_default();
-        let is_old =
-            |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)), policy.keep);
+        let is_old = |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)));
         let waiting = self.waiting(policy, events);
         let (its, others): (Vec<&Event>, Vec<&Event>) = waiting.iter().partition(|e| under_way.contains(&e.id));
         let its_end = !its.is_empty() && its.iter().all(is_old);

@@ -173,7 +173,12 @@ proptest! {
         let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut run = |record: &mut TargetRecord, events: &[Event], now: i64, answer: u8| {
             record.tidy(&policy, events, at(now));
-            let Next::Send(message) = next(at(now), &policy, record, events) else { return false };
+            let Next::Send(message) = next(at(now), &policy, record, events) else {
+                if record.paused(at(now)).is_some() {
+                    record.gives_up(&policy, events, at(now));
+                }
+                return false;
+            };
             record.begins(&message);
             let arrives = matches!(answer, 0 | 4);
             if arrives {
@@ -189,6 +194,9 @@ proptest! {
                 _ => Outcome::Later { after: None, why: "timeout".into(), unsure: true },
             };
             record.ended(events, &outcome, at(now));
+            if record.failures > 0 {
+                record.gives_up(&policy, events, at(now));
+            }
             true
         };
         for act in acts {

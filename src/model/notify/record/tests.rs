@@ -91,12 +91,14 @@ fn what_a_person_tries_again_waits_anew_however_old_it_is() {
     let events = [event(Kind::TaskGivenUp, "a", 1), event(Kind::TaskGivenUp, "b", 1)];
     let mut record = TargetRecord::new("t");
     let late = at(1).checked_add(policy().keep * 2).unwrap();
-    assert_eq!(record.tidy(&policy(), &events, late).len(), 2);
+    record.tidy(&policy(), &events, late);
+    assert_eq!(record.waiting(&policy(), &events).len(), 2, "after a week without a run it is told, not given up");
+    assert_eq!(record.gives_up(&policy(), &events, late).len(), 2);
     record.retry(late, |id| id == events[0].id);
-    assert!(record.tidy(&policy(), &events, late).is_empty());
+    assert!(record.gives_up(&policy(), &events, late).is_empty());
     assert_eq!(record.waiting(&policy(), &events), [&events[0]]);
     let later = late.checked_add(policy().keep * 2).unwrap();
-    assert_eq!(record.tidy(&policy(), &events, later), [events[0].id.clone()]);
+    assert_eq!(record.gives_up(&policy(), &events, later), [events[0].id.clone()]);
 }
 
 #[test]
@@ -117,7 +119,8 @@ fn old_events_are_parked_and_marks_outlive_their_events() {
     let events = [event(Kind::TaskGivenUp, "a", 0), event(Kind::TaskGivenUp, "b", 3000)];
     r.delivered.insert("gone".to_owned(), at(0));
     with(&mut r, &[&events[0].id]);
-    assert_eq!(r.tidy(&policy, &events, at(4000)), [events[0].id.clone()]);
+    r.tidy(&policy, &events, at(4000));
+    assert_eq!(r.gives_up(&policy, &events, at(4000)), [events[0].id.clone()]);
     assert!(r.parked.contains_key(&events[0].id) && r.message.is_none());
     assert_eq!(r.waiting(&policy, &events), [&events[1]]);
     assert!(r.delivered.contains_key("gone"));
