@@ -25,7 +25,8 @@ pub use without::configuration as without_configuration;
 /// Send what waits in the outbox to the targets under `notifications`
 ///
 /// A few messages a run, each within `notifications.timeout`. What does not arrive is sent again by later runs,
-/// after growing pauses. Exit 3 if a target could not be reached, or its secret is missing.
+/// after growing pauses. Exit 3 if a target could not be reached, or its secret is missing. Where the configuration is
+/// invalid, `--unit-failed` tells that to the targets of the last one that was valid.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
