@@ -217,16 +217,17 @@ impl Env {
     /// Tells people of an event without a line in the log: of what was seen, where nothing was changed.
     pub fn tell(&self, entry: &LogEntry<'_>) {
         let Some(event) = entry.event(clock::now()) else { return };
-        let is_old = |r: &TargetRecord| r.clone().renews(&event.id, event.at);
-        let renewed = || self.concerned(&event).filter(|name| self.store.target(name).is_ok_and(|r| is_old(&r)));
-        if !self.is_open(&event) && renewed().next().is_none() {
+        // It lasts: that it was told counts from now on, however long ago that was.
+        let renews = |r: &TargetRecord| r.clone().renews(&event.id, event.at);
+        let targets = self.config.notify.targets.iter().map(|t| t.name.as_str());
+        let old: Vec<&str> = targets.filter(|name| self.store.target(name).is_ok_and(|r| renews(&r))).collect();
+        if old.is_empty() && self.wanted(entry).is_none() {
             return;
         }
         match self.store.lock() {
             Ok(mut locked) => {
                 self.post(&mut locked, entry);
-                // It lasts: what is still the case was told, however long ago that was.
-                for name in renewed() {
+                for name in old {
                     if let Err(e) = locked.update_target(name, |r| r.renews(&event.id, event.at)) {
                         log::warn!("target `{name}` may be told of it again: {e:#}");
                     }
@@ -240,23 +241,22 @@ impl Env {
     /// change behind which a run that is killed is not repeated; [`Self::note`] behind that finds it there already.
     /// What cannot be put there is told, and keeps nobody from his work.
     pub fn post(&self, locked: &mut Locked<'_>, entry: &LogEntry<'_>) {
-        let Some(event) = entry.event(clock::now()).filter(|event| self.is_open(event)) else { return };
-        match locked.post(&event, self.concerned(&event)) {
+        let Some(event) = self.wanted(entry) else { return };
+        match locked.post(&event) {
             Ok(true) => self.store.kick("notify"),
             Ok(false) => {}
             Err(e) => log::warn!("nobody is told of it: {e:#}"),
         }
     }
 
-    /// The targets that are told of an event.
-    fn concerned<'e>(&'e self, event: &'e Event) -> impl Iterator<Item = &'e str> {
-        self.config.notify.targets.iter().filter(|t| t.policy.concerns(event)).map(|t| t.name.as_str())
-    }
-
-    /// Whether a target is to be told of an event that was not told yet.
-    fn is_open(&self, event: &Event) -> bool {
+    /// The event of a line of the log, if there is one, for the targets that are to be told of it and were not yet.
+    fn wanted(&self, entry: &LogEntry<'_>) -> Option<Event> {
+        let mut event = entry.event(clock::now())?;
         // What cannot be read was told nothing, as far as we know.
-        self.concerned(event).any(|name| self.store.target(name).map_or(true, |r| !r.is_through_with(&event.id)))
+        let is_open = |name: &str| self.store.target(name).map_or(true, |r| !r.is_through_with(&event.id));
+        let concerned = self.config.notify.targets.iter().filter(|t| t.policy.concerns(&event));
+        event.targets = concerned.map(|t| t.name.clone()).filter(|name| is_open(name)).collect();
+        (!event.targets.is_empty()).then_some(event)
     }
 }
 

@@ -44,7 +44,7 @@ impl Service {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), Box::new(answer))
     }
 
-    fn on(listener: TcpListener, answer: Answers) -> Self {
+    pub fn on(listener: TcpListener, answer: Answers) -> Self {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (all, answer) = (seen.clone(), Arc::new(Mutex::new(answer)));

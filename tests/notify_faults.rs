@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::common::{SOON, World, bin, until};
@@ -153,6 +153,68 @@ fn a_new_target_is_told_of_what_happens_from_then_on() {
     let told: Vec<Value> = new.seen().iter().map(|r| r.body["subject"].clone()).collect();
     assert_eq!(told, [json!("next.service")]);
     assert!(w.ok(&["notify", "list"]).contains("hook (webhook): 0 waiting, 2 parked"));
+    // One that takes the place of all that there were gets what one of them has not got.
+    configure(&w, &webhook(new.port, "").replace("name: hook", "name: other").replace("/x'", "/other'"));
+    notify(&w, 4);
+    notify(&w, 5);
+    let mut told: Vec<String> =
+        new.seen()[1..].iter().map(|r| format!("{} {}", r.path, r.body["subject"])).collect();
+    told.sort();
+    assert_eq!(
+        (told, waiting(&w)),
+        (["next", "old"].map(|unit| format!("/other \"{unit}.service\"")).to_vec(), 0)
+    );
+}
+
+#[test]
+fn what_hangs_before_it_is_connected_has_not_arrived() {
+    // Nobody takes connections, and no more fit into the queue of those that wait.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let full = |_: &u32| TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let queue: Vec<TcpStream> = (0..10_000).map_while(|n| full(&n)).collect();
+    assert!(queue.len() < 10_000);
+    let w = world(&telegram(address.port(), ""));
+    let said = fail(&w, "a.service", 0);
+    assert!(said.code == 3 && said.out.contains("not sent yet phone: 1 event: not reached: "), "{said:?}");
+    let record: Value = serde_json::from_str(&w.read("state/outbox/targets/phone.json")).unwrap();
+    assert_eq!(record["message"], Value::Null, "{record}");
+}
+
+#[test]
+fn what_waited_while_nothing_ran_is_told_and_given_up_only_by_a_run_that_cannot_deliver() {
+    // A port that nobody listens on, until somebody does.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let w = world(&webhook(port, ""));
+    assert_eq!(fail(&w, "a.service", 0).code, 3);
+    let day = 24 * 60;
+    let service =
+        Service::on(TcpListener::bind(("127.0.0.1", port)).unwrap(), Box::new(|_, _| crate::notify::good()));
+    let said = notify(&w, 30 * day);
+    assert_eq!((said.code, service.seen().len(), waiting(&w)), (0, 1, 0), "{said:?}");
+    configure(&w, &webhook(9, ""));
+    assert_eq!(fail(&w, "b.service", 31 * day).code, 3);
+    let said = notify(&w, 60 * day);
+    assert!(said.out.contains("parked hook: 1 events were not delivered in time"), "{said:?}");
+    assert!(w.ok(&["notify", "list"]).contains("hook (webhook): 0 waiting, 1 parked"));
+}
+
+#[test]
+fn what_lasts_is_told_once_however_long_it_lasts() {
+    let service = Service::good();
+    let w = World::with_accounts();
+    let config = w.read("config.yaml");
+    let keep = "notifications:\n  keep: 1h\n  targets:\n";
+    w.write("config.yaml", format!("{config}{keep}{}", webhook(service.port, ", events: [login.expired]")));
+    std::fs::remove_file(w.path("third/.credentials.json")).unwrap();
+    let now = jiff::Timestamp::now();
+    for hours in (0..24 * 8).step_by(12) {
+        let now = now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap().to_string();
+        for command in ["quota-check", "notify"] {
+            let _ = w.cf_env(&[command], &[("CLAUDE_FAILOVER_NOW", &now)]);
+        }
+        assert_eq!(service.seen().len(), 1, "after {hours} h: {:#?}", service.seen());
+    }
 }
 
 #[test]

@@ -243,7 +243,8 @@ fn a_line_for_cron_runs_as_cron_runs_it() {
     };
     let said = run();
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(w.place("t"), "inbox md.dispatched");
+    // Under load the agent may have been faster than this look.
+    assert!(["inbox md.dispatched", "done md"].contains(&w.place("t").as_str()), "{}", w.place("t"));
     // While another holds the lock it does nothing, and says nothing: cron would send a mail.
     let lock = std::fs::File::open(w.path("state/lock/cron-dispatch.lock")).unwrap();
     lock.lock().unwrap();

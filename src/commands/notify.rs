@@ -24,7 +24,8 @@ pub use without::configuration as without_configuration;
 /// Send what waits in the outbox to the targets under `notifications`
 ///
 /// A few messages a run, each within `notifications.timeout`. What does not arrive is sent again by later runs,
-/// after growing pauses. Exit 3 if a target could not be reached, or its secret is missing.
+/// after growing pauses. Exit 3 if a target could not be reached, or its secret is missing. Where the configuration is
+/// invalid, `--unit-failed` tells that to the targets of the last one that was valid.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -113,7 +114,7 @@ fn cycle(env: &Env, report: &mut Report) -> Result<()> {
         log::warn!("an invalid configuration could not be told of later: {e:#}");
     }
     drop(locked);
-    let outbox = env.store.outbox()?;
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     for broken in &outbox.broken {
         let item = Item::failed(&broken.name, "not read", &broken.error);
         report.actions.push(item.hint(broken.hint.clone()));
@@ -131,7 +132,7 @@ fn cycle(env: &Env, report: &mut Report) -> Result<()> {
 }
 
 fn plan(env: &Env, report: &mut Report) -> Result<()> {
-    let outbox = env.store.outbox()?;
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     for target in &env.config.notify.targets {
         match act::plan(env, target, &outbox.events)? {
             Next::Idle => {}

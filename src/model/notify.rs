@@ -204,9 +204,19 @@ pub struct Event {
     /// The project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+    /// The targets that there were for it when it was noted: one that is configured later is not told what is old by
+    /// then. All if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
 }
 
 impl Event {
+    /// Whether it was noted for a target.
+    #[must_use]
+    pub fn is_for(&self, target: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|name| name == target)
+    }
+
     /// How grave it is.
     #[must_use]
     pub fn severity(&self) -> Severity {
@@ -275,6 +285,7 @@ pub(crate) mod tests {
             task: Some(subject.to_owned()),
             account: None,
             project: None,
+            targets: Vec::new(),
         }
     }
 

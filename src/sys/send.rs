@@ -138,6 +138,9 @@ fn http(via: &Via, secret: Option<&Secret>, content: &Content, timeout: Duration
     };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
+        // What hangs before it is connected has sent nothing, and must be told from what hangs behind that.
+        .timeout_resolve(Some(timeout / 2))
+        .timeout_connect(Some(timeout / 2))
         // A secret is not sent on to wherever an answer points.
         .max_redirects(0)
         .max_redirects_will_error(false)

@@ -404,6 +404,7 @@ impl LogEntry<'_> {
             task: self.task.clone(),
             account: text(self.account),
             project: text(self.project),
+            targets: Vec::new(),
         })
     }
 }

@@ -115,6 +115,10 @@ fn mistakes_are_refused_by_line_and_key() {
             "targets.0.url: holds a secret",
         ),
         (
+            "  - {name: a, kind: webhook, url: 'https://x.example/message?a=1&token=abc'}\n".into(),
+            "targets.0.url: holds a secret",
+        ),
+        (
             "  - {name: a, kind: webhook, url: 'https://x.example/{{title}}'}\n".into(),
             "targets.0.url: not an address",
         ),

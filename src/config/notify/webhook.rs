@@ -29,6 +29,7 @@ pub(super) fn address(at: &str, url: &str, with_secret: bool, f: &mut Faults) {
     } else if ["hooks.slack.com/services/", "discord.com/api/webhooks/"]
         .iter()
         .any(|known| url.split_once(known).is_some_and(|(_, rest)| !rest.starts_with("{{")))
+        || url.split_once('?').is_some_and(|(_, query)| query.split('&').any(is_secret))
     {
         f.hinted(
             at,
@@ -45,6 +46,16 @@ pub(super) fn address(at: &str, url: &str, with_secret: bool, f: &mut Faults) {
         };
         f.add(at, what);
     }
+}
+
+/// Whether a part of a query gives something away: `token=abc`.
+fn is_secret(part: &str) -> bool {
+    part.split_once('=').is_some_and(|(name, value)| names_secret(name) && !value.contains(SECRET))
+}
+
+fn names_secret(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    ["authorization", "token", "key", "cookie", "secret", "password"].iter().any(|word| lower.contains(word))
 }
 
 pub(super) fn webhook(at: &str, raw: &RawTarget, has_secret: bool, f: &mut Faults) -> Via {
@@ -83,9 +94,7 @@ pub(super) fn webhook(at: &str, raw: &RawTarget, has_secret: bool, f: &mut Fault
             let hint = "what is told stands in `body`";
             f.hinted(&at, format!("a header has no placeholder but `{{{{secret}}}}`: `{name}`"), hint);
         }
-        let lower = name.to_lowercase();
-        let secret = ["authorization", "token", "key", "cookie", "secret"].iter().any(|word| lower.contains(word));
-        if secret && lower != "idempotency-key" && !uses(value) {
+        if names_secret(name) && !name.eq_ignore_ascii_case("idempotency-key") && !uses(value) {
             f.hinted(
                 &at,
                 "looks like a secret",

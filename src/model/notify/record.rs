@@ -26,10 +26,6 @@ pub struct TargetRecord {
     pub version: u32,
     /// Its name.
     pub name: String,
-    /// It is told of what happened since then: of the first event that was noted for it. Nothing waits for a target
-    /// of which nothing is known: what lies in the outbox was meant for others.
-    #[serde(default = "always")]
-    pub since: Option<Timestamp>,
     /// The message under way: written before it is sent, so that what is sent again is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
@@ -113,12 +109,6 @@ pub struct Trouble {
     pub hint: Option<String>,
 }
 
-/// A file without the field is older than it: nothing is held back.
-#[expect(clippy::unnecessary_wraps, reason = "the field's type")]
-fn always() -> Option<Timestamp> {
-    Some(Timestamp::MIN)
-}
-
 impl TargetRecord {
     /// Of a target that nothing is known of.
     #[must_use]
@@ -126,7 +116,6 @@ impl TargetRecord {
         Self {
             version: TARGET_VERSION,
             name: name.to_owned(),
-            since: None,
             message: None,
             delivered: BTreeMap::new(),
             parked: BTreeMap::new(),
@@ -148,18 +137,10 @@ impl TargetRecord {
         self.delivered.contains_key(event) || self.parked.contains_key(event)
     }
 
-    /// Notes that an event is put into the outbox that concerns it. One that is older than what it was told of so
-    /// far is of a clock that went back, and is told as well.
-    pub fn expects(&mut self, event: &Event) {
-        self.since = Some(self.since.map_or(event.at, |since| since.min(event.at)));
-    }
-
     /// Whether an event waits for it.
     #[must_use]
     pub fn awaits(&self, policy: &Policy, event: &Event) -> bool {
-        policy.concerns(event)
-            && self.since.is_some_and(|since| event.at >= since)
-            && !self.is_through_with(&event.id)
+        policy.concerns(event) && event.is_for(&self.name) && !self.is_through_with(&event.id)
     }
 
     /// The events that wait for it, oldest first.
@@ -288,8 +269,8 @@ impl TargetRecord {
         (self.failures, self.not_before, self.trouble) = (0, None, None);
     }
 
-    /// Lets go of what is over, and parks what has waited for too long. What was parked.
-    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+    /// Lets go of what is over.
+    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) {
         let old = |at: &Timestamp, than: SignedDuration| now.duration_since(*at) > than;
         let there: BTreeSet<&str> = events.iter().map(|e| e.id.as_str()).collect();
         let kept = |id: &str| if lasts(id) { policy.keep.saturating_add(DAY) } else { DAY };
@@ -305,10 +286,15 @@ impl TargetRecord {
                 self.message = None;
             }
         }
+    }
+
+    /// Parks what has waited for too long; what that was. For a run that could not deliver, and for no other: after a
+    /// week without a run, or where it is held back by quiet hours, it is still told.
+    pub fn gives_up(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+        let old = |at: &Timestamp| now.duration_since(*at) > policy.keep;
         // A message under way is given up as a whole: told anew, its younger events might be told twice.
         let under_way = self.message.as_ref().map(|m| m.events.clone()).unwrap_or_default();
-        let is_old =
-            |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)), policy.keep);
+        let is_old = |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)));
         let waiting = self.waiting(policy, events);
         let (its, others): (Vec<&Event>, Vec<&Event>) = waiting.iter().partition(|e| under_way.contains(&e.id));
         let its_end = !its.is_empty() && its.iter().all(is_old);
@@ -336,4 +322,4 @@ impl TargetRecord {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -2,7 +2,6 @@ use super::super::Kind;
 use super::super::answer::Outcome;
 use super::super::policy::tests::policy;
 use super::super::quiet::Quiet;
-use super::super::record::tests::known;
 use super::super::tests::event;
 use super::*;
 use jiff::tz::TimeZone;
@@ -29,7 +28,7 @@ fn take(record: &mut TargetRecord, events: &[Event], now: i64) -> usize {
 
 #[test]
 fn few_are_told_one_by_one_and_many_at_once() {
-    let mut record = known();
+    let mut record = TargetRecord::new("t");
     let three =
         [event(Kind::TaskGivenUp, "a", 1), event(Kind::Exhausted, "", 2), event(Kind::TaskGivenUp, "b", 3)];
     let first = sent(&next(at(10), &policy(), &record, &three));
@@ -41,7 +40,7 @@ fn few_are_told_one_by_one_and_many_at_once() {
 
 #[test]
 fn the_same_again_is_no_news_for_a_while_unless_it_is_critical() {
-    let mut record = known();
+    let mut record = TargetRecord::new("t");
     let flapping: Vec<Event> = (0..3).map(|n| event(Kind::SessionStalled, "p-1", n)).collect();
     assert_eq!(take(&mut record, &flapping[..1], 5), 1);
     let Next::Wait { until, .. } = next(at(6), &policy(), &record, &flapping) else { panic!() };
@@ -53,7 +52,7 @@ fn the_same_again_is_no_news_for_a_while_unless_it_is_critical() {
 
 #[test]
 fn quiet_hours_hold_all_but_the_gravest() {
-    let record = known();
+    let record = TargetRecord::new("t");
     let quiet = Quiet {
         from: "00:00".parse().unwrap(),
         to: "06:00".parse().unwrap(),
@@ -83,7 +82,7 @@ fn quiet_hours_hold_all_but_the_gravest() {
 
 #[test]
 fn a_pace_is_kept_and_critical_ones_have_more_room() {
-    let mut record = known();
+    let mut record = TargetRecord::new("t");
     record.sends = (0..20).map(at).collect();
     let (given_up, grave) = ([event(Kind::TaskGivenUp, "a", 1)], [event(Kind::Exhausted, "", 2)]);
     let Next::Wait { until, .. } = next(at(100), &policy(), &record, &given_up) else { panic!() };
@@ -95,7 +94,7 @@ fn a_pace_is_kept_and_critical_ones_have_more_room() {
 
 /// A target that answers by what it is sent; which events it has got after so many runs.
 fn after(events: &[Event], runs: i64, answer: impl Fn(&[String]) -> Outcome) -> (TargetRecord, Vec<String>) {
-    let (mut record, mut got) = (known(), Vec::new());
+    let (mut record, mut got) = (TargetRecord::new("t"), Vec::new());
     for hour in 1..=runs {
         let now = at(10_000 + hour * 3600);
         let Next::Send(message) = next(now, &policy(), &record, events) else { continue };
@@ -168,13 +167,18 @@ proptest! {
             Kind::TaskGivenUp, Kind::Exhausted, Kind::SessionLost, Kind::SwitchDone, Kind::GuardBroken, Kind::UnitFailed,
         ];
         let policy = policy();
-        let mut record = known();
+        let mut record = TargetRecord::new("t");
         let (mut events, mut now) = (Vec::new(), 1_000_000_i64);
         // Which messages told an event, as the target has seen it.
         let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut run = |record: &mut TargetRecord, events: &[Event], now: i64, answer: u8| {
             record.tidy(&policy, events, at(now));
-            let Next::Send(message) = next(at(now), &policy, record, events) else { return false };
+            let Next::Send(message) = next(at(now), &policy, record, events) else {
+                if record.paused(at(now)).is_some() {
+                    record.gives_up(&policy, events, at(now));
+                }
+                return false;
+            };
             record.begins(&message);
             let arrives = matches!(answer, 0 | 4);
             if arrives {
@@ -190,6 +194,9 @@ proptest! {
                 _ => Outcome::Later { after: None, why: "timeout".into(), unsure: true },
             };
             record.ended(events, &outcome, at(now));
+            if record.failures > 0 {
+                record.gives_up(&policy, events, at(now));
+            }
             true
         };
         for act in acts {

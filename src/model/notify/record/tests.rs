@@ -3,11 +3,6 @@ use super::super::tests::event;
 use super::super::{Kind, policy::Policy};
 use super::*;
 
-/// A target that is told of everything there is.
-pub fn known() -> TargetRecord {
-    TargetRecord { since: always(), ..TargetRecord::new("t") }
-}
-
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -23,7 +18,7 @@ fn with(record: &mut TargetRecord, ids: &[&str]) {
 
 #[test]
 fn a_message_that_is_refused_is_halved_then_parked_and_many_are_the_targets_fault() {
-    let mut r = known();
+    let mut r = TargetRecord::new("t");
     with(&mut r, &["a", "b", "c", "d"]);
     assert!(r.message.as_ref().unwrap().unsure);
     r.ended(&[], &refused(), at(1));
@@ -50,7 +45,7 @@ fn a_message_that_is_refused_is_halved_then_parked_and_many_are_the_targets_faul
 fn what_surely_did_not_arrive_is_put_together_anew() {
     let fault = Outcome::fault("404");
     for outcome in [Outcome::later("500"), fault.clone()] {
-        let mut r = known();
+        let mut r = TargetRecord::new("t");
         with(&mut r, &["a"]);
         r.ended(&[], &outcome, at(1));
         assert_eq!((r.message.clone(), r.failures), (None, 1), "{outcome:?}");
@@ -61,7 +56,7 @@ fn what_surely_did_not_arrive_is_put_together_anew() {
         assert!(r.message.as_ref().is_some_and(|m| m.again && !m.unsure), "{r:?}");
     }
     // Nobody will know whether it had arrived: it does not hold up the others, even where the target takes nothing.
-    let mut r = known();
+    let mut r = TargetRecord::new("t");
     r.refused = 9;
     with(&mut r, &["a"]);
     r.begins(&r.message.clone().unwrap());
@@ -71,7 +66,7 @@ fn what_surely_did_not_arrive_is_put_together_anew() {
 
 #[test]
 fn what_may_have_arrived_is_sent_again_as_it_was() {
-    let mut r = known();
+    let mut r = TargetRecord::new("t");
     with(&mut r, &["a"]);
     let later = |unsure| Outcome::Later { after: None, why: "timeout".to_owned(), unsure };
     r.ended(&[], &later(true), at(1));
@@ -85,7 +80,7 @@ fn what_may_have_arrived_is_sent_again_as_it_was() {
 
 #[test]
 fn a_clock_that_went_back_does_not_hold_it_for_ever() {
-    let mut r = known();
+    let mut r = TargetRecord::new("t");
     r.not_before = Some(at(1_000_000));
     assert_eq!(r.paused(at(10)), None);
     assert_eq!(r.paused(at(999_990)), Some(at(1_000_000)));
@@ -94,19 +89,21 @@ fn a_clock_that_went_back_does_not_hold_it_for_ever() {
 #[test]
 fn what_a_person_tries_again_waits_anew_however_old_it_is() {
     let events = [event(Kind::TaskGivenUp, "a", 1), event(Kind::TaskGivenUp, "b", 1)];
-    let mut record = known();
+    let mut record = TargetRecord::new("t");
     let late = at(1).checked_add(policy().keep * 2).unwrap();
-    assert_eq!(record.tidy(&policy(), &events, late).len(), 2);
+    record.tidy(&policy(), &events, late);
+    assert_eq!(record.waiting(&policy(), &events).len(), 2, "after a week without a run it is told, not given up");
+    assert_eq!(record.gives_up(&policy(), &events, late).len(), 2);
     record.retry(late, |id| id == events[0].id);
-    assert!(record.tidy(&policy(), &events, late).is_empty());
+    assert!(record.gives_up(&policy(), &events, late).is_empty());
     assert_eq!(record.waiting(&policy(), &events), [&events[0]]);
     let later = late.checked_add(policy().keep * 2).unwrap();
-    assert_eq!(record.tidy(&policy(), &events, later), [events[0].id.clone()]);
+    assert_eq!(record.gives_up(&policy(), &events, later), [events[0].id.clone()]);
 }
 
 #[test]
 fn a_digest_grows_again_once_one_was_taken() {
-    let mut record = known();
+    let mut record = TargetRecord::new("t");
     for (most, want) in [(Some(5), Some(10)), (Some(400), None), (None, None)] {
         record.most = most;
         with(&mut record, &["x"]);
@@ -117,12 +114,13 @@ fn a_digest_grows_again_once_one_was_taken() {
 
 #[test]
 fn old_events_are_parked_and_marks_outlive_their_events() {
-    let mut r = known();
+    let mut r = TargetRecord::new("t");
     let policy = Policy { keep: SignedDuration::from_hours(1), ..policy() };
     let events = [event(Kind::TaskGivenUp, "a", 0), event(Kind::TaskGivenUp, "b", 3000)];
     r.delivered.insert("gone".to_owned(), at(0));
     with(&mut r, &[&events[0].id]);
-    assert_eq!(r.tidy(&policy, &events, at(4000)), [events[0].id.clone()]);
+    r.tidy(&policy, &events, at(4000));
+    assert_eq!(r.gives_up(&policy, &events, at(4000)), [events[0].id.clone()]);
     assert!(r.parked.contains_key(&events[0].id) && r.message.is_none());
     assert_eq!(r.waiting(&policy, &events), [&events[1]]);
     assert!(r.delivered.contains_key("gone"));
@@ -132,7 +130,7 @@ fn old_events_are_parked_and_marks_outlive_their_events() {
 
 #[test]
 fn marks_of_what_lasts_outlive_the_others_and_are_renewed() {
-    let mut r = known();
+    let mut r = TargetRecord::new("t");
     let policy = Policy { keep: SignedDuration::from_hours(100), ..policy() };
     let hours = |n: i64| at(n * 3600);
     for id in ["login-expired-1", "account-exhausted-2", "task-given-up-3", "guard-broken-4"] {
@@ -149,22 +147,12 @@ fn marks_of_what_lasts_outlive_the_others_and_are_renewed() {
 }
 
 #[test]
-fn a_target_is_told_of_what_happened_since_it_is_there() {
-    let (old, new) = (event(Kind::TaskGivenUp, "a", 100), event(Kind::TaskGivenUp, "b", 200));
-    let events = [old.clone(), new.clone()];
-    let mut r = TargetRecord::new("t");
-    assert!(r.waiting(&policy(), &events).is_empty());
-    r.expects(&new);
-    assert_eq!(r.waiting(&policy(), &events), [&new]);
-    // What comes later does not shut it out; what a clock that went back calls earlier is told as well.
-    r.expects(&event(Kind::TaskGivenUp, "c", 300));
-    assert_eq!(r.waiting(&policy(), &events), [&new]);
-    r.expects(&old);
-    assert_eq!(r.waiting(&policy(), &events).len(), 2);
-    // A file of a target that was written before there was such a mark.
-    let mut value = serde_json::to_value(TargetRecord::new("t")).unwrap();
-    assert!(value["since"].is_null());
-    value.as_object_mut().unwrap().remove("since");
-    let read: TargetRecord = serde_json::from_value(value).unwrap();
-    assert_eq!(read.waiting(&policy(), &events).len(), 2);
+fn an_event_waits_for_those_for_whom_it_was_noted() {
+    let to = |targets: &[&str]| Event {
+        targets: targets.iter().map(|t| (*t).to_owned()).collect(),
+        ..event(Kind::TaskGivenUp, &targets.join(" "), 1)
+    };
+    let events = [to(&[]), to(&["t"]), to(&["u"]), to(&["u", "t"])];
+    let waiting = |name| TargetRecord::new(name).waiting(&policy(), &events).len();
+    assert_eq!([waiting("t"), waiting("u"), waiting("new")], [3, 3, 1]);
 }
