@@ -16,7 +16,7 @@ pub fn sound() -> World {
     }
     w.ok(&["account", "add", "main"]);
     w.ok(&["deploy-hook"]);
-    for command in ["watch", "dispatch", "quota-check"] {
+    for command in ["watch", "dispatch", "quota-check", "checkpoint", "janitor"] {
         w.ok(&[command]);
     }
     let config = w.read("config.yaml");
@@ -392,6 +392,8 @@ fn what_is_safe_is_fixed_each_shown_first_and_a_dry_run_only_shows() {
     let carried: Vec<&str> = real.err.lines().filter_map(|l| l.strip_prefix("fix: ")).collect();
     assert_eq!(carried, planned, "the plan that was shown is the one that is carried out");
     assert!(planned.len() >= 10, "{planned:?}");
+    // When it last ran stood in its lock file.
+    w.ok(&["watch"]);
     assert_eq!(codes(&w), Vec::<String>::new());
     assert_eq!((mode(&w, "state/accounts"), mode(&w, "acct")), (0o700, 0o700));
     assert!(w.path("state/kick").is_dir() && w.path("state/lock/watch.lock").exists());

@@ -198,7 +198,7 @@ fn answers(roots: &Roots, args: &Args, detected: &Detected, asks: bool, out: &Ou
     }
     if projects.is_empty() {
         return Err(anyhow!("no project is named, and none with an `.agent-queue` was found"))
-            .hint("name one: `claude-failover init --project DIR`")
+            .hint("name one: `claude-failover init --project .` for the directory that you are in")
             .exit(Exit::Usage);
     }
     projects.dedup();
