@@ -230,7 +230,7 @@ fn what_the_units_and_cron_start_is_a_command_of_ours() {
 #[test]
 fn a_line_for_cron_runs_as_cron_runs_it() {
     let w = World::new();
-    w.task("t", "[[done]]");
+    w.task("t", "[[sleep:60]]");
     let lines = w.ok(&["timers", "print", "--cron"]);
     let line = lines.lines().find(|line| line.ends_with("-q dispatch")).unwrap();
     let command = line.splitn(6, ' ').nth(5).unwrap().replace("\\%", "%");

@@ -118,8 +118,11 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit> {
         timers.install(&env, &mut report);
     } else {
         if asks {
-            out.report(&report);
-            (report.actions, report.waiting) = (Vec::new(), Vec::new());
+            // What was shown was done.
+            report.actions.clear();
+            if !plan.is_empty() {
+                out.note(&format!("made: {}", crate::model::home::count(plan.len() as u64, "thing")));
+            }
             log_in(&Env::new(&global)?, &out)?;
         }
         timers.install(&Env::new(&global)?, &mut report);
@@ -198,7 +201,7 @@ fn answers(roots: &Roots, args: &Args, detected: &Detected, asks: bool, out: &Ou
     }
     if projects.is_empty() {
         return Err(anyhow!("no project is named, and none with an `.agent-queue` was found"))
-            .hint("name one: `claude-failover init --project DIR`")
+            .hint("name one: `claude-failover init --project .` for the directory that you are in")
             .exit(Exit::Usage);
     }
     projects.dedup();
@@ -236,8 +239,20 @@ fn show(out: &Output, plan: &[Make], text: Option<&str>, timers: Timers) {
         out.note(&format!("\n{}", text.trim_end()));
     }
     out.note(&format!("\n{}", styled(STRONG, "to be made:")));
+    let mut told: Vec<&Path> = Vec::new();
     for make in plan {
-        out.note(&format!("  {} ({})", make.subject().display(), make.words().2));
+        match make.home() {
+            // One line a home: `--dry-run` shows each of its steps.
+            Some(home) if told.contains(&home) => {}
+            Some(home) => {
+                told.push(home);
+                let steps = plan.iter().filter(|other| other.home() == Some(home)).count();
+                let what = "links into the tree that all homes share, and what the client asks at its first start";
+                let steps = crate::model::home::count(steps as u64, "step");
+                out.note(&format!("  {} ({steps}: {what})", home.display()));
+            }
+            None => out.note(&format!("  {} ({})", make.subject().display(), make.words().2)),
+        }
     }
     if timers == Timers::Install {
         out.note("  systemd units, enabled and started (`claude-failover timers print` shows them)");

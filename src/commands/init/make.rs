@@ -78,6 +78,15 @@ impl Make {
         }
     }
 
+    /// The home of an account that it belongs to.
+    pub(super) fn home(&self) -> Option<&Path> {
+        match self {
+            Self::Home { home, .. } => Some(home),
+            Self::Settings(path) => path.parent(),
+            _ => None,
+        }
+    }
+
     /// What would be done, what was done, and why.
     pub(super) fn words(&self) -> (&'static str, &'static str, String) {
         match self {

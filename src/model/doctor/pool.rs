@@ -133,7 +133,11 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 
 fn queues(facts: &Facts, found: &mut Vec<Finding>) {
     if facts.pool == 0 && facts.waiting > 0 {
-        let message = format!("{} tasks wait, and the pool may have no session", facts.waiting);
+        let wait = match facts.waiting {
+            1 => "1 task waits".to_owned(),
+            n => format!("{n} tasks wait"),
+        };
+        let message = format!("{wait}, and the pool may have no session");
         found.push(Finding::fault("queue", "pool-empty", message, "raise `pool.autonomous.max`"));
     }
     if let Some(age) = facts.ready_since.map(|at| facts.now.duration_since(at)).filter(|age| *age >= STARVES) {

@@ -102,7 +102,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         let remedy = format!("sudo loginctl enable-linger {}", facts.user);
         found.push(Finding::warning("systemd", "not-lingering", message, remedy));
     }
-    runs(facts, !installed.is_empty(), &mut found);
+    runs(facts, installed.first().copied(), &mut found);
     found
 }
 
@@ -182,23 +182,43 @@ fn of_unit(name: &str, unit: &Loaded, system: bool) -> Option<Finding> {
     None
 }
 
-fn runs(facts: &Facts, has_timers: bool, found: &mut Vec<Finding>) {
+fn runs(facts: &Facts, units: Option<&Units>, found: &mut Vec<Finding>) {
+    let set_up = match facts.manager {
+        Manager::None => "claude-failover timers print --cron prints the lines for crontab",
+        _ => "claude-failover timers install",
+    };
+    // Without a configuration there is nothing that could run.
+    // Cron has brought all of these within minutes; what a person starts is some of them.
+    let often: Vec<&Run> = facts.runs.iter().filter(|run| run.interval < SignedDuration::from_hours(1)).collect();
+    let never: Vec<String> =
+        often.iter().filter(|run| run.last.is_none()).map(|run| format!("`{}`", run.command)).collect();
     for run in &facts.runs {
         let command = run.command;
         if let Some(age) = overdue(facts.now, run.last, run.interval).filter(|_| run.wanted) {
             let message = format!("`{command}` has not run for {age}, and there is work for it");
-            let remedy = format!("look at its timer, or run `claude-failover {command}`");
+            let look = match (units, &facts.manager) {
+                (Some(Units { system: true, .. }), _) => {
+                    format!("systemctl status claude-failover-{command}.timer")
+                }
+                (Some(_), _) => format!("systemctl --user status claude-failover-{command}.timer"),
+                (None, Manager::None) => "look at its line in `crontab -l`, and whether cron runs".to_owned(),
+                (None, _) => format!("{set_up}, or look at its line in `crontab -l`"),
+            };
+            let remedy = format!("{look}; claude-failover {command} runs it once");
             found.push(Finding::fault("timers", "not-run", message, remedy));
         }
     }
-    // Without a configuration there is nothing that could run.
-    if !has_timers && !facts.runs.is_empty() && facts.runs.iter().all(|run| run.last.is_none()) {
-        let message = "nothing runs by itself yet: no timer is installed, and no command has run";
-        let remedy = match facts.manager {
-            Manager::None => "claude-failover timers print --cron prints the lines for crontab",
-            _ => "claude-failover timers install",
+    if units.is_none() && !never.is_empty() {
+        let message = match never.len() == often.len() {
+            true => "nothing runs by itself yet: no timer is installed, and no command has run".to_owned(),
+            false => {
+                format!(
+                    "not everything runs by itself: no timer is installed, and no run is known of {}",
+                    never.join(", ")
+                )
+            }
         };
-        found.push(Finding::warning("timers", "timers-missing", message, remedy));
+        found.push(Finding::warning("timers", "timers-missing", message, set_up));
     }
 }
 
@@ -305,6 +325,13 @@ mod tests {
             f.runs.iter_mut().for_each(|run| run.last = None);
         };
         assert_eq!(found(nothing), [("timers-missing", Warning)]);
+        // What a person has run is not what runs by itself.
+        let by_hand = |f: &mut Facts| {
+            cron(f);
+            f.runs[0].last = Some(f.now - SignedDuration::from_hours(2));
+            f.runs[1].last = None;
+        };
+        assert_eq!(found(by_hand), [("not-run", Fault), ("timers-missing", Warning)]);
         // Where there is nothing to do, nobody has to look.
         let idle = |f: &mut Facts| {
             f.runs.iter_mut().for_each(|run| {
