@@ -29,6 +29,7 @@ mod log;
 mod manual;
 mod notify;
 mod ownership;
+mod packaging;
 mod real_client;
 mod real_guard;
 mod real_switch;
