@@ -63,7 +63,7 @@ $(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
 
 # A Debian without anything but tmux and man, in which the package is installed.
 $(DEBIAN_ROOT): | test-tools
-	. /etc/os-release && mmdebstrap --quiet --variant=essential --include=tmux,man-db "$$VERSION_CODENAME" $@.new
+	. /etc/os-release && mmdebstrap --quiet --format=tar --variant=essential --include=tmux,man-db --dpkgopt='path-exclude=/usr/share/locale/*' "$$VERSION_CODENAME" $@.new
 	mv $@.new $@
 
 test: test-tools clients $(DEBIAN_ROOT) check ## everything that must be green

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds a Debian package of a built program: deb.sh PROGRAM DIRECTORY. Prints the path of the package.
+# Builds and checks a Debian package of a built program: deb.sh PROGRAM DIRECTORY. Prints the path of the package.
 # The same sources and program give the same package, byte for byte.
 set -eu
 umask 022
@@ -66,4 +66,10 @@ END
 (cd -- "$root" && find usr -type f | LC_ALL=C sort | xargs -d '\n' md5sum) >"$root/DEBIAN/md5sums"
 package=$out/claude-failover_${version}_$arch.deb
 dpkg-deb --root-owner-group ${COMPRESSION:+"-Z$COMPRESSION"} --build "$root" "$package" >&2
+# Debian's own checks; exceptions and their reasons are in lintian-overrides.
+if command -v lintian >/dev/null; then
+    lintian --allow-root --pedantic --fail-on error,warning "$package" >&2
+else
+    echo "not checked: lintian is not installed" >&2
+fi
 echo "$package"

@@ -112,7 +112,9 @@ fn the_debian_package_is_accepted_installed_run_and_removed() {
     let w = World::bare();
     let out = w.path("out dir");
     let said = make(&w, &["deb", &format!("DEB_DIR={}", out.display()), "COMPRESSION=gzip"]);
+    // It has gone past lintian, or it would have failed.
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(!said.err.contains("not checked"), "lintian: `make test-tools`: {said:?}");
     let version = env!("CARGO_PKG_VERSION");
     let package = PathBuf::from(said.out.lines().last().unwrap());
     let name = package.file_name().unwrap().to_str().unwrap();
@@ -124,11 +126,6 @@ fn the_debian_package_is_accepted_installed_run_and_removed() {
     };
     let depends = field("Depends");
     assert!(depends.contains("libc6 (>= ") && depends.contains("tmux (>= 3.2)"), "{depends}");
-
-    let mut lintian = Command::new("lintian");
-    lintian.args(["--allow-root", "--fail-on", "error,warning", "--pedantic"]).arg(&package);
-    let said = Said::of(&lintian.env_clear().envs(&w.env).output().unwrap());
-    assert_eq!(said.code, 0, "{said:?}");
 
     let root = w.path("root");
     std::fs::create_dir(&root).unwrap();
