@@ -7,20 +7,36 @@ PROMTOOL := .tools/promtool
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall clean
+DEBIAN_ROOT := .debian-root.tar
+# A program that is built already, for `install` and `deb`: where root has no toolchain.
+PROGRAM ?=
+BUILT = $(or $(PROGRAM),target/release/claude-failover)
+DEB_DIR ?= target/debian
+
+.PHONY: help tools test-tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall deb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
-# A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
-TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
-
-tools: $(PROMTOOL) ## install what the tests and the demo need (tmux, systemd; Debian), promtool in .tools (git-ignored)
-	@missing=; for tool in $(TOOLS); do \
+# Installs from Debian what is missing of a list of TOOL:PACKAGE, or TOOL where the package is called the same.
+define ensure
+	@missing=; for tool in $(1); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
 	[ -z "$$missing" ] || { \
 	  [ "$$(id -u)" = 0 ] || { echo "install$$missing, or run make as root" >&2; exit 1; }; \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }
+endef
+
+# A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
+TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
+# For the tests of what is packed: shells that complete, readers of manual pages, Debian's own checks.
+TEST_TOOLS := zsh fish mandoc man:man-db groff:groff-base lintian mmdebstrap dpkg-shlibdeps:dpkg-dev strip:binutils
+
+tools: ## install what the demo and the tests need (tmux, systemd; Debian)
+	$(call ensure,$(TOOLS))
+
+test-tools: tools $(PROMTOOL) ## install what only the tests need; promtool in .tools (git-ignored)
+	$(call ensure,$(TEST_TOOLS))
 
 # Only this one program of the package: installed, it would start a service.
 $(PROMTOOL):
@@ -39,7 +55,8 @@ check: ## formatting, lints, documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --quiet
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) check --quiet --manifest-path fuzz/Cargo.toml --no-default-features
-	for f in examples/*.sh .ci/run; do sh -n $$f || exit 1; done
+	for f in examples/*.sh packaging/*.sh .ci/run; do sh -n $$f || exit 1; done
+	bash -n completions/claude-failover.bash
 	bash -n tests/systemd/with-systemd.sh
 	sh -n tests/systemd/systemctl-recorder.sh
 
@@ -53,7 +70,12 @@ $(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
 	npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/$* @anthropic-ai/claude-code@$*
 	test -x $@
 
-test: tools clients check ## everything that must be green
+# A Debian without anything but tmux and man, in which the package is installed.
+$(DEBIAN_ROOT): | test-tools
+	. /etc/os-release && mmdebstrap --quiet --format=tar --variant=essential --include=tmux,man-db --dpkgopt='path-exclude=/usr/share/locale/*' "$$VERSION_CODENAME" $@.new
+	mv $@.new $@
+
+test: test-tools clients $(DEBIAN_ROOT) check ## everything that must be green
 	$(CARGO) build --all-targets --features crash-points
 	$(CARGO) test --features crash-points
 
@@ -104,17 +126,14 @@ fuzz: ## the guard against hostile and mutated texts: MINUTES=30 for each of TAR
 	    -artifact_prefix=fuzz/finds/$$target- -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 $(ARGS) || exit 1; \
 	done
 
-install: build ## install to PREFIX (DESTDIR is obeyed), with user units that nothing enables by itself
-	install -D -m 755 target/release/claude-failover $(DESTDIR)$(PREFIX)/bin/claude-failover
-	install -D -m 644 examples/config.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/config.yaml
-	install -D -m 644 examples/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/minimal.yaml
-	install -D -m 644 examples/webhooks.yaml $(DESTDIR)$(PREFIX)/share/doc/claude-failover/examples/webhooks.yaml
-	target/release/claude-failover timers print --generic --program $(PREFIX)/bin/claude-failover \
-	  --to $(DESTDIR)$(PREFIX)/lib/systemd/user
+install: $(if $(PROGRAM),,build) ## install to PREFIX (DESTDIR is obeyed); user units come along, nothing enables them by itself
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh '$(BUILT)'
 
 uninstall: ## remove just that
-	rm -f $(DESTDIR)$(PREFIX)/bin/claude-failover $(DESTDIR)$(PREFIX)/lib/systemd/user/claude-failover-*
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/claude-failover
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh --remove
+
+deb: $(if $(PROGRAM),,build) ## build a Debian package into DEB_DIR (target/debian)
+	packaging/deb.sh '$(BUILT)' '$(DEB_DIR)'
 
 clean: ## remove what was built
 	$(CARGO) clean

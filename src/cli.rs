@@ -10,6 +10,10 @@ use crate::error::{Exit, Mark};
 use crate::output::Output;
 
 /// Keeps a pool of Claude Code sessions busy, and alive across account limits.
+///
+/// There is no daemon: each command runs to its end under file locks on one state directory, started by timers, by
+/// the client's own hooks, by a person or by a script. `init` sets everything up, `timers install` lets it run by
+/// itself, `doctor` says what is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "claude-failover", version, max_term_width = 100)]
 pub struct Cli {
@@ -19,23 +23,25 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  done, nothing to do, or skipped because another run holds the lock
-  1  failed
-  2  wrong usage
-  3  part of the work failed
-  4  a lock stayed busy although a person waited
-  5  the answer is \"no\"
-  6  the configuration is invalid";
+/// What the exit codes mean; `guard` as a hook has its own.
+pub const EXIT_CODES: [(u8, &str); 7] = [
+    (0, "done, nothing to do, or skipped because another run holds the lock"),
+    (1, "failed"),
+    (2, "wrong usage"),
+    (3, "part of the work failed"),
+    (4, "a lock stayed busy although a person waited"),
+    (5, "the answer is \"no\""),
+    (6, "the configuration is invalid"),
+];
 
 /// The whole command line, with the exit codes in every command's help.
 #[must_use]
 pub fn command() -> clap::Command {
-    fn told(command: clap::Command) -> clap::Command {
-        command.after_help(EXIT_CODES).mut_subcommands(told)
+    fn told(command: clap::Command, codes: &str) -> clap::Command {
+        command.after_help(codes.to_owned()).mut_subcommands(|command| told(command, codes))
     }
-    told(Cli::command())
+    let codes = EXIT_CODES.map(|(code, meaning)| format!("\n  {code}  {meaning}"));
+    told(Cli::command(), &format!("Exit codes:{}", codes.concat()))
 }
 
 /// A report of a session, by the very words of its overlay: these run inside somebody's session, and the whole
@@ -100,6 +106,8 @@ pub fn parse() -> Result<Cli, Exit> {
 pub enum Command {
     Account(commands::account::Args),
     Checkpoint(commands::checkpoint::Args),
+    #[command(hide = true)]
+    Completions(commands::completions::Args),
     Config(commands::config::Args),
     DeployHook(commands::deploy_hook::Args),
     Dispatch(commands::dispatch::Args),
@@ -112,6 +120,8 @@ pub enum Command {
     Janitor(commands::janitor::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
+    #[command(hide = true)]
+    Man(commands::man::Args),
     Notify(commands::notify::Args),
     QuotaCheck(commands::quota_check::Args),
     Status(commands::status::Args),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod checkpoint;
+pub mod completions;
 pub mod config;
 pub mod deploy_hook;
 pub mod dispatch;
@@ -13,6 +14,7 @@ pub mod init;
 pub mod janitor;
 pub mod launch;
 pub mod log;
+pub mod man;
 pub mod notify;
 pub mod quota_check;
 pub mod status;
@@ -38,6 +40,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Account(args) => account::run(&env()?, args),
         Command::Checkpoint(args) => checkpoint::run(&env()?, args),
+        Command::Completions(args) => completions::run(&cli.global, args),
         Command::Config(args) => config::run(&cli.global, args),
         Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
         Command::DeployHook(args) => deploy_hook::run(&env()?, args),
@@ -50,6 +53,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Init(args) => init::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
+        Command::Man(args) => man::run(&cli.global, args),
         Command::Notify(args) => match env() {
             Ok(env) => notify::run(&env, args),
             Err(e) => notify::without_configuration(&cli.global, args, e),

@@ -28,7 +28,7 @@ pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
     /// Only this session
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "SESSION")]
     session: Option<SessionName>,
     /// Print what would be written and change nothing
     #[arg(long)]

@@ -34,10 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "explain")]
     cwd: Option<PathBuf>,
     /// The project whose policy holds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
     /// The session that asks, for the log
-    #[arg(long, value_name = "NAME", conflicts_with = "explain")]
+    #[arg(long, value_name = "SESSION", conflicts_with = "explain")]
     session: Option<String>,
 }
 

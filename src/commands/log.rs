@@ -28,16 +28,16 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     about: Option<String>,
     /// Only what is about this session
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "SESSION")]
     session: Option<String>,
     /// Only what is about this task: ID or PROJECT:ID
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "TASK")]
     task: Option<String>,
     /// Only what is about this account
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
     /// Only what is about this project
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
     /// Only what this command did: `dispatch`, `watch`, `switch`
     #[arg(long = "by", visible_alias = "command", value_name = "COMMAND")]

@@ -20,7 +20,7 @@ use crate::sys::tmux::Tmux;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The sessions
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present = "all", value_name = "SESSION")]
     sessions: Vec<SessionName>,
     /// Every pool session
     #[arg(long, conflicts_with = "sessions")]

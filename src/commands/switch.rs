@@ -27,10 +27,10 @@ use crate::sys::{clock, queue};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The account to move to (default: the best one, see `quota-check --explain`)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ACCOUNT")]
     to: Option<AccountName>,
     /// Only this session (may be repeated); the active account stays as it is
-    #[arg(long = "session", value_name = "NAME")]
+    #[arg(long = "session", value_name = "SESSION")]
     sessions: Vec<SessionName>,
     /// Print what would be moved and change nothing
     #[arg(long)]

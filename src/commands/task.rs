@@ -87,13 +87,21 @@ fn project(env: &Env, given: Option<&str>) -> Result<Project> {
             .ok_or_else(|| anyhow!("no project `{}`", crate::model::name::shown(text)))
             .hint("`claude-failover config check` lists the projects");
     }
-    let here = paths::absolute_path(".".as_ref())?;
-    let here = here.canonicalize().unwrap_or(here);
-    here.ancestors()
-        .find_map(|dir| projects.iter().find(|p| p.path.canonicalize().is_ok_and(|real| real == dir)))
+    around(&projects)?
         .cloned()
         .ok_or_else(|| anyhow!("the working directory is in no project"))
         .hint("name the project with `--project`")
+}
+
+/// The project around the working directory.
+///
+/// # Errors
+/// If that directory is gone.
+pub(super) fn around(projects: &[Project]) -> Result<Option<&Project>> {
+    let here = paths::absolute_path(".".as_ref())?;
+    let here = here.canonicalize().unwrap_or(here);
+    let is_at = |p: &&Project, dir| p.path.canonicalize().is_ok_and(|real| real == dir);
+    Ok(here.ancestors().find_map(|dir| projects.iter().find(|p| is_at(p, dir))))
 }
 
 impl Which {

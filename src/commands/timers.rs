@@ -27,6 +27,7 @@ pub struct Args {
 enum Verb {
     Install(Install),
     Remove(Remove),
+    /// Show each timer: when it ran, how that went, when it runs next
     List(Which),
     Print(Print),
 }

@@ -58,6 +58,20 @@ pub enum Place {
     Nowhere,
 }
 
+impl Place {
+    /// What its tasks are called.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Claimed => "claimed",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Nowhere => "nowhere",
+        }
+    }
+}
+
 /// Where each task lies that another one depends on.
 pub type Places = HashMap<TaskRef, Place>;
 

@@ -119,6 +119,27 @@ pub fn has_waiting(project: &Path) -> bool {
     })
 }
 
+/// The tasks of a project by the names of their files alone, sorted. What cannot be listed is passed over.
+#[must_use]
+pub fn ids(project: &Path) -> Vec<(TaskId, Place)> {
+    let root = Paths::of(project).root;
+    let mut all = Vec::new();
+    for (folder, suffix, place) in [
+        ("inbox", ".md", Place::Waiting),
+        ("inbox", ".md.dispatched", Place::Claimed),
+        ("failed", ".md", Place::Failed),
+        ("done", ".md", Place::Done),
+    ] {
+        let names = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+        let names = names.filter_map(|e| e.file_name().into_string().ok());
+        let ids = names.filter_map(|name| TaskId::new(name.strip_suffix(suffix)?).ok());
+        let mut ids: Vec<_> = ids.map(|id| (id, place)).collect();
+        ids.sort_by(|a, b| a.0.cmp(&b.0));
+        all.extend(ids);
+    }
+    all
+}
+
 /// Reads the queue of one project.
 #[must_use]
 pub fn read(project: &Project, max_bytes: u64, zone: &TimeZone) -> ProjectQueue {

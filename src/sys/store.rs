@@ -317,6 +317,13 @@ impl Store {
         Ok(all)
     }
 
+    /// The sessions of which there are records, by the names of the files alone.
+    #[must_use]
+    pub fn session_names(&self) -> Vec<SessionName> {
+        let names = state_file::list(&self.root.join("sessions")).unwrap_or_default();
+        names.into_iter().filter_map(|name| SessionName::new(name).ok()).collect()
+    }
+
     /// A task's record, if it was ever tried.
     ///
     /// # Errors

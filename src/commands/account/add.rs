@@ -23,6 +23,7 @@ use crate::sys::{atomic, paths};
 #[derive(Debug, clap::Args)]
 pub struct Add {
     /// The account
+    #[arg(value_name = "ACCOUNT")]
     name: AccountName,
     /// Its home (default: the one in the configuration; with `--adopt`, `~/.claude`)
     #[arg(long, value_name = "DIR")]

@@ -19,6 +19,7 @@ use crate::sys::home::gather;
 #[derive(Debug, clap::Args)]
 pub struct Check {
     /// Only this account
+    #[arg(value_name = "ACCOUNT")]
     name: Option<AccountName>,
 }
 

@@ -17,6 +17,7 @@ use crate::sys::{atomic, home};
 #[derive(Debug, clap::Args)]
 pub struct Drop {
     /// The account
+    #[arg(value_name = "ACCOUNT")]
     name: AccountName,
     /// Print what would be removed and change nothing
     #[arg(long)]

@@ -23,6 +23,7 @@ use crate::sys::{home, login as seen, paths, process};
 #[derive(Debug, clap::Args)]
 pub struct Login {
     /// The account
+    #[arg(value_name = "ACCOUNT")]
     pub(super) name: AccountName,
     /// Print the command line instead, to run it elsewhere
     #[arg(long)]

@@ -23,7 +23,7 @@ pub struct Args {
     /// From which checkpoint (default: the newest)
     id: Option<CheckpointId>,
     /// On this account (default: the one that it was on)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ACCOUNT")]
     account: Option<AccountName>,
     /// Begin a new conversation from a summary, even if the old one could be resumed
     #[arg(long)]

@@ -16,9 +16,10 @@ use crate::output::{BAD, FAINT, Output, STRONG, WARN, styled, table};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A rule, by its id
+    #[arg(value_name = "RULE")]
     id: Option<String>,
     /// The project whose policy holds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
 }
 

@@ -25,7 +25,7 @@ pub struct Args {
     /// The table
     file: PathBuf,
     /// The project whose policy holds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
     /// Where the commands would run, up to the first `cwd:`; the current directory if absent
     #[arg(long, value_name = "DIR")]

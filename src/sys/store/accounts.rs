@@ -66,6 +66,13 @@ impl Store {
         state_file::read(&self.account_path(name), ACCOUNT_VERSION)
     }
 
+    /// The accounts of which there are records, by the names of the files alone.
+    #[must_use]
+    pub fn account_names(&self) -> Vec<AccountName> {
+        let names = state_file::list(&self.root.join("accounts")).unwrap_or_default();
+        names.into_iter().filter_map(|name| AccountName::new(name).ok()).collect()
+    }
+
     /// The newer signals of an account, oldest first. Lines that do not parse are left out: the first
     /// may be cut, the last torn.
     #[must_use]
