@@ -3,10 +3,13 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
+BROWSER := .browser
+PLAYWRIGHT := 1.65.1
+AXE := 4.14.1
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall clean
+.PHONY: help tools clients browser build check test soak demo bench ticks simulate guard-lab fuzz install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -44,7 +47,22 @@ $(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
 	npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/$* @anthropic-ai/claude-code@$*
 	test -x $@
 
-test: tools clients check ## everything that must be green
+# $(call need,PROGRAM,PACKAGES): packages of Debian, where the program is missing.
+need = command -v $(1) >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "$(1) is missing: install it, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends $(2); }
+
+browser: $(BROWSER)/$(PLAYWRIGHT)-$(AXE) ## install the browser of the tests (Debian) and what drives it (git-ignored)
+	@$(call need,chromium-headless-shell,chromium-headless-shell)
+
+$(BROWSER)/$(PLAYWRIGHT)-$(AXE):
+	@$(call need,npm,nodejs npm)
+	rm -rf $(BROWSER) && mkdir -p $(BROWSER)
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(BROWSER) \
+	  playwright-core@$(PLAYWRIGHT) axe-core@$(AXE)
+	touch $@
+
+test: tools clients browser check ## everything that must be green
 	$(CARGO) build --all-targets --features crash-points
 	$(CARGO) test --features crash-points
 

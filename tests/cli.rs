@@ -27,6 +27,7 @@ mod janitor;
 mod log;
 mod notify;
 mod ownership;
+mod page;
 mod real_client;
 mod real_guard;
 mod real_switch;

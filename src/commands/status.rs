@@ -1,18 +1,23 @@
 //! `status`: what is. What needs a person comes first.
 
 use anstyle::Style;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use std::path::PathBuf;
 
 use super::log::head;
 use super::quota_check::{explain, words_of};
+use crate::act::page;
 use crate::act::status::gather;
 use crate::env::{Env, local, short};
-use crate::error::Exit;
+use crate::error::{Exit, Mark};
 use crate::model::observe::words;
+use crate::model::page::render;
 use crate::model::report::Report;
 use crate::model::session::{Kind, State};
 use crate::model::status::{Need, ProjectStatus, SessionStatus, Status};
 use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, cut, styled, table};
+use crate::sys::atomic;
+use crate::sys::paths::absolute_path;
 
 /// Show sessions, queues and what needs a person
 ///
@@ -22,6 +27,13 @@ pub struct Args {
     /// Trust the records of the last `watch` instead of asking tmux
     #[arg(long)]
     cached: bool,
+    /// Write the page with all of it to a file (`-` for stdout) instead of printing it
+    ///
+    /// One HTML document without any other file, for a web server to serve or a browser to open. It is replaced
+    /// whole or not at all; its mode stays as it is, a new one is yours alone. With `--json` the same facts are
+    /// printed as well.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -29,7 +41,28 @@ pub struct Args {
 /// # Errors
 /// If the state cannot be read.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
-    let status = gather(env, args.cached)?;
+    let status = match &args.html {
+        Some(file) => {
+            let is_stdout = file.as_os_str() == "-";
+            if is_stdout && env.out.json {
+                return Err(anyhow!("`--json` and `--html -` both want stdout"))
+                    .hint("write the page to a file")
+                    .exit(Exit::Usage);
+            }
+            let page = page::gather(env, args.cached)?;
+            let document = render(&page);
+            if is_stdout {
+                env.out.text(&document);
+                return Ok(Exit::Done);
+            }
+            atomic::rewrite(&absolute_path(file)?, document.as_bytes())?;
+            if !env.out.json {
+                return Ok(Exit::Done);
+            }
+            page.status
+        }
+        None => gather(env, args.cached)?,
+    };
     if env.out.json {
         // By way of a value: its keys are sorted, as they have always been.
         env.out.object(&serde_json::to_value(&status)?);
