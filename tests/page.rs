@@ -35,7 +35,10 @@ fn busy() -> World {
     w.env.insert("CLAUDE_FAILOVER_NOW".into(), NOW.into());
     w.ok(&["status"]); // makes the directory
     let minute = |n: i64| NOW.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_mins(n);
-    let reading = |percent: f64, resets: i64| json!({ "percent": percent, "resets_at": minute(resets), "at": minute(-2), "source": "status_line" });
+    let reading = |percent: f64, resets: i64| {
+        let (at, resets_at) = (minute(-2), minute(resets));
+        json!({ "percent": percent, "resets_at": resets_at, "at": at, "source": "status_line" })
+    };
     w.write(
         "state/accounts/main.json",
         json!({ "version": 1, "name": "main", "readings": {
@@ -50,19 +53,19 @@ fn busy() -> World {
         .to_string(),
     );
     let signals = (0..12).map(|n| {
-        let at = minute(n * 5 - 62);
-        json!({ "at": at, "source": "status_line", "window": "five_hour", "percent": 30 + n * 2, "resets_at": minute(180) })
+        let (at, resets_at, percent) = (minute(n * 5 - 62), minute(180), 30 + n * 2);
+        json!({ "at": at, "source": "status_line", "window": "five_hour", "percent": percent, "resets_at": resets_at })
     });
     w.write("state/signals/main.jsonl", signals.map(|s| format!("{s}\n")).collect::<String>());
     let client = json!({ "pid": 4_000_001, "start": 5, "boot_id": "x", "launched": minute(-60) });
     for (n, state) in
         ["working", "idle", "waiting", "stalled", "limited", "unknown", "starting"].iter().enumerate()
     {
-        let name = format!("p-{n}");
+        let (name, evidence) = (format!("p-{n}"), [format!("{HOSTILE} {state}")]);
         let mut record = json!({
             "version": 1, "name": name, "kind": "pool", "cwd": w.path("app"), "project": "app", "account": "main",
             "model": "opus", "client": client,
-            "note": { "state": state, "since": minute(-30), "source": "events", "evidence": [format!("{HOSTILE} {state}")] },
+            "note": { "state": state, "since": minute(-30), "source": "events", "evidence": evidence },
         });
         if *state == "working" {
             record["lease"] = json!({
@@ -94,7 +97,9 @@ fn busy() -> World {
     let steps: Vec<Value> = (0..4)
         .map(|n| json!({ "at": minute(-100), "session": "p-0", "what": format!("step {n} {HOSTILE}") }))
         .collect();
-    let moved = |name: &str, stage: &str| json!({ "session": name, "stage": stage, "since": minute(-99), "from": "spare" });
+    let since = minute(-99);
+    let moved =
+        |name: &str, stage: &str| json!({ "session": name, "stage": stage, "since": since, "from": "spare" });
     w.write(
         "state/switch/history/20260301T100000.000Z.json",
         json!({

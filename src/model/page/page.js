@@ -11,7 +11,10 @@
   const KEY = 'claude-failover token';
   let typed = '';
   const token = () => { try { return sessionStorage.getItem(KEY) ?? typed; } catch { return typed; } };
-  const keep = (text) => { typed = text; try { sessionStorage.setItem(KEY, text); } catch { /* only in memory then */ } };
+  const keep = (text) => {
+    typed = text;
+    try { sessionStorage.setItem(KEY, text); } catch { /* only in memory then */ }
+  };
   const headers = (more) => (token() ? { ...more, Authorization: `Bearer ${token()}` } : more);
 
   const tell = (text, wrong) => {
@@ -25,7 +28,7 @@
   };
 
   // What needs a person, in one sentence; it is read out when it changes.
-  const needs = () => [byId('count')?.textContent, ...[...document.querySelectorAll('#needs .subject')].map((e) => e.textContent)].join(', ');
+  const needs = () => [...document.querySelectorAll('#count, #needs .subject')].map((e) => e.textContent).join(', ');
 
   const swapOne = (old, fresh) => {
     if (old.innerHTML === fresh.innerHTML && old.hidden === fresh.hidden) return;
@@ -117,8 +120,9 @@
         body: JSON.stringify(body), credentials: 'same-origin', cache: 'no-store',
       });
       const told = await answer.json().catch(() => ({}));
-      const lines = [told.error, ...(told.causes ?? []), ...(told.hints ?? []), told.skipped, told.summary].filter(Boolean);
-      tellRun(`${command}: ${lines.join('\n') || (answer.ok ? 'done' : `answer ${answer.status}`)}`, !answer.ok);
+      const lines = [told.error, ...(told.causes ?? []), ...(told.hints ?? []), told.skipped, told.summary];
+      const text = lines.filter(Boolean).join('\n') || (answer.ok ? 'done' : `answer ${answer.status}`);
+      tellRun(`${command}: ${text}`, !answer.ok);
     } catch {
       tellRun(`${command}: not reachable`, true);
     }
@@ -128,7 +132,13 @@
 
   const offer = () => {
     const template = byId('act-template');
-    if (!template || byId('act') || !isServed) return;
+    if (!template || !isServed) return;
+    if (byId('act')) {
+      // The account that is active now is no choice any more.
+      const [old, fresh] = [byId('act-to'), template.content.querySelector('#act-to')];
+      if (old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.cloneNode(true).children);
+      return;
+    }
     byId('main').append(template.content.cloneNode(true));
     byId('act-token').value = token();
     byId('act-token').addEventListener('input', (event) => keep(event.target.value));

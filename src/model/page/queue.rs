@@ -111,7 +111,9 @@ fn waiting(queue: &ProjectQueue, page: &PageData, lists: &mut Lists<'_>) -> Mark
                 ol .tasks { @for task in alike { (of_task(task, page)) } }
             }
             @if all > tasks.len() {
-                p .more { (all - tasks.len()) " more: " code { "claude-failover task list --project " (queue.project) } }
+                p .more {
+                    (all - tasks.len()) " more: " code { "claude-failover task list --project " (queue.project) }
+                }
             }
         }
     }
