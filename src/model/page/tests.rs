@@ -1,4 +1,6 @@
+use super::chart::{Chart, svg};
 use super::*;
+use crate::model::forecast::{Forecast, Point};
 use crate::model::front_matter::Header;
 use crate::model::journal::{JOURNAL_VERSION, Noted};
 use crate::model::queue::tests::queue;
@@ -154,4 +156,42 @@ fn times_are_as_short_as_they_are_clear() {
     assert_eq!(said("abcdef", 3), "abc…");
     assert_eq!(text::prose("of `a` & `b`").into_string(), "of <code>a</code> &amp; <code>b</code>");
     assert_eq!(text::prose("it`s").into_string(), "it`s");
+}
+
+#[test]
+fn a_drawing_stays_within_its_frame() {
+    let at = |minute: i64| Timestamp::from_second(1_800_000_000 + minute * 60).unwrap();
+    let clock = Clock { now: at(200), zone: &TimeZone::UTC };
+    let points: Vec<Point> = (0..500).map(|n| Point { at: at(n / 3), percent: n as f64 / 4.0 - 2.0 }).collect();
+    let forecast = |rate: f64, spread: f64| Some(Forecast { rate, spread, now: 50.0, points: 9 });
+    for (last, forecast) in [
+        (3, None),
+        (200, forecast(0.0, 0.1)),
+        (200, forecast(12.0, 30.0)),
+        (200, forecast(1e9, 1e9)),
+        (400, forecast(20.0, 3.0)),
+        (500, forecast(20.0, 3.0)),
+    ] {
+        let chart = Chart {
+            id: "c".into(),
+            title: String::new(),
+            begins: at(0),
+            ends: at(300),
+            points: &points[..last],
+            threshold: 90.0,
+            forecast,
+        };
+        let drawn = svg(&chart, clock).into_string();
+        let lists: Vec<&str> =
+            drawn.split(" points=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        // What is full goes nowhere from there.
+        let ahead = forecast.is_some() && points[last - 1].percent < 100.0;
+        assert_eq!(lists.len(), if ahead { 4 } else { 2 }, "{drawn}");
+        for place in lists.iter().flat_map(|list| list.split(' ')) {
+            let (x, y) = place.split_once(',').unwrap();
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert!((0.0..=400.0).contains(&x) && (0.0..=100.0).contains(&y), "{place} in {drawn}");
+        }
+        assert!(lists[lists.len() - 1].split(' ').count() <= 82, "thinned");
+    }
 }
