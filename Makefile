@@ -4,6 +4,9 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
 PROMTOOL := .tools/promtool
+BROWSER := .browser
+PLAYWRIGHT := 1.65.1
+AXE := 4.14.1
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
@@ -13,7 +16,7 @@ PROGRAM ?=
 BUILT = $(or $(PROGRAM),target/release/claude-failover)
 DEB_DIR ?= target/debian
 
-.PHONY: help tools test-tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall deb clean
+.PHONY: help tools test-tools clients browser build check test soak demo bench ticks simulate guard-lab fuzz install uninstall deb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -63,9 +66,7 @@ check: ## formatting, lints, documentation
 clients: tools $(V197) $(V330) ## install the two pinned versions of the real client (git-ignored)
 
 $(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
-	@command -v npm >/dev/null || { \
-	  [ "$$(id -u)" = 0 ] || { echo "npm is missing: install it, or run make as root" >&2; exit 1; }; \
-	  apt-get update -q && apt-get install -y -q nodejs npm; }
+	$(call ensure,npm)
 	mkdir -p $(CLIENTS)/$*
 	npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/$* @anthropic-ai/claude-code@$*
 	test -x $@
@@ -75,7 +76,17 @@ $(DEBIAN_ROOT): | test-tools
 	. /etc/os-release && mmdebstrap --quiet --format=tar --variant=essential --include=tmux,man-db --dpkgopt='path-exclude=/usr/share/locale/*' "$$VERSION_CODENAME" $@.new
 	mv $@.new $@
 
-test: test-tools clients $(DEBIAN_ROOT) check ## everything that must be green
+browser: $(BROWSER)/$(PLAYWRIGHT)-$(AXE) ## install the browser of the tests (Debian) and what drives it (git-ignored)
+	$(call ensure,chromium-headless-shell)
+
+$(BROWSER)/$(PLAYWRIGHT)-$(AXE):
+	$(call ensure,npm)
+	rm -rf $(BROWSER) && mkdir -p $(BROWSER)
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(BROWSER) \
+	  playwright-core@$(PLAYWRIGHT) axe-core@$(AXE)
+	touch $@
+
+test: test-tools clients browser $(DEBIAN_ROOT) check ## everything that must be green
 	$(CARGO) build --all-targets --features crash-points
 	$(CARGO) test --features crash-points
 

@@ -13,6 +13,7 @@ pub mod janitor;
 pub mod launch;
 pub mod look;
 pub mod notify;
+pub mod page;
 pub mod plan;
 pub mod restore;
 pub mod self_test;

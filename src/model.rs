@@ -26,6 +26,7 @@ pub mod moving;
 pub mod name;
 pub mod notify;
 pub mod observe;
+pub mod page;
 pub mod queue;
 pub mod quota;
 pub mod redact;

@@ -419,6 +419,27 @@ fn what_the_client_reports() {
     sweep_run(&["statusline"], 1, prepare, settle, |w, env| report(w, "statusline", env, line));
 }
 
+#[test]
+fn crash_sweep_of_the_page() {
+    const FILE: &str = "page.html";
+    let prepare = |w: &World| w.write(FILE, "old");
+    let settle = |w: &World, n: usize| {
+        assert!(w.read(FILE).ends_with("</html>"), "point {n}");
+        let left: Vec<_> = crate::common::tree(&w.path("")).into_keys().filter(|p| is_left_over(w, p)).collect();
+        assert!(left.is_empty(), "point {n}: {left:?}");
+    };
+    sweep_run(&["status"], 3, prepare, settle, |w, env| {
+        let code = w.cf_env(&["status", "--html", FILE], env).code;
+        let page = w.read(FILE);
+        assert!(page == "old" || (page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>")), "{page}");
+        code
+    });
+}
+
+fn is_left_over(w: &World, path: &std::path::Path) -> bool {
+    path.parent() == Some(w.path("").as_path()) && path.file_name().unwrap().to_string_lossy().starts_with(".tmp-")
+}
+
 /// Five sessions on `main`: two in the middle of a task, two idle, and a dedicated one.
 pub fn five_sessions(w: &World) {
     w.pool(4);

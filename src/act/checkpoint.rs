@@ -134,7 +134,8 @@ fn last(env: &Env, record: &SessionRecord) -> Option<Checkpoint> {
 /// The largest status line that is read, in bytes.
 const STATUS_LINE: u64 = 1 << 20;
 
-fn context(path: &Path) -> Option<Context> {
+/// How full the context of a session is, by its newest status line.
+pub fn context(path: &Path) -> Option<Context> {
     use std::io::Read;
     let mut text = String::new();
     std::fs::File::open(path).ok()?.take(STATUS_LINE).read_to_string(&mut text).ok()?;

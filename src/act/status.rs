@@ -13,16 +13,34 @@ use super::plan;
 use crate::config::Project;
 use crate::env::Env;
 use crate::model::dispatch::Wait;
+use crate::model::queue::ProjectQueue;
 use crate::model::session::SessionRecord;
 use crate::model::status::{LastRuns, Need, PoolStatus, ProjectStatus, STATUS_VERSION, SessionStatus, Status};
 use crate::sys::queue;
 use crate::sys::store::Sessions;
+
+/// The status, and the queues that were read for it.
+#[derive(Debug)]
+pub struct Seen {
+    /// What is.
+    pub status: Status,
+    /// In the order of its projects.
+    pub queues: Vec<ProjectQueue>,
+}
 
 /// Gathers it; `cached` trusts the records of the last `watch` instead of asking tmux.
 ///
 /// # Errors
 /// If the state directory cannot be read. A single record that cannot is among what needs a person.
 pub fn gather(env: &Env, cached: bool) -> Result<Status> {
+    with_queues(env, cached).map(|seen| seen.status)
+}
+
+/// Like [`gather`], with what each waiting task asks for.
+///
+/// # Errors
+/// As [`gather`].
+pub fn with_queues(env: &Env, cached: bool) -> Result<Seen> {
     let sessions = env.store.sessions()?;
     let mut needs: Vec<Need> = Vec::new();
     for broken in &sessions.broken {
@@ -41,7 +59,7 @@ pub fn gather(env: &Env, cached: bool) -> Result<Status> {
     let notify = notify::gather(env, &mut needs);
     let sessions: Vec<SessionStatus> = records.iter().map(SessionStatus::of).collect();
     let running = sessions.iter().filter(|s| s.runs_in_pool()).count();
-    let queues = queues.iter().zip(&projects).map(|(queue, project)| ProjectStatus {
+    let projects = queues.iter().zip(&projects).map(|(queue, project)| ProjectStatus {
         project: queue.project.clone(),
         path: queue.path.clone(),
         waiting: queue.waiting.len(),
@@ -49,21 +67,22 @@ pub fn gather(env: &Env, cached: bool) -> Result<Status> {
         done: ended(project, "done"),
         failed: ended(project, "failed"),
     });
-    Ok(Status {
+    let status = Status {
         version: STATUS_VERSION,
         at: env.now,
         active_account: env.active(),
         needs_person: needs,
         sessions,
         pool: PoolStatus { max: env.config.pool.max, running },
-        projects: queues.collect(),
+        projects: projects.collect(),
         waiting: plan.waits.iter().map(Wait::item).collect(),
         accounts: accounts.all,
         decision: accounts.decision,
         last_switch: accounts.last,
         notify,
         last_run: LastRuns { dispatch: env.store.last_run("dispatch"), watch: env.store.last_run("watch") },
-    })
+    };
+    Ok(Seen { status, queues })
 }
 
 /// The records with a fresh look, not written back.

@@ -192,25 +192,17 @@ fn switches(env: &Env, most: usize) -> Result<()> {
 /// A switch in one line.
 #[must_use]
 pub fn head(env: &Env, journal: &Journal) -> String {
-    use crate::model::journal::Stage;
-    let count = |stage: Stage| journal.moves.iter().filter(|m| m.stage == stage).count();
     let state = match journal.ended {
         Some(ended) => format!("took {}", words(ended.duration_since(journal.begun))),
         None => "under way".to_owned(),
     };
-    let mut parts = vec![format!("{} moved", count(Stage::Done))];
-    for (stage, what) in [(Stage::Deferred, "deferred"), (Stage::Failed, "failed")] {
-        if count(stage) > 0 {
-            parts.push(format!("{} {what}", count(stage)));
-        }
-    }
     format!(
         "{} `{}` to `{}`: {} ({}; {state})",
         local(journal.begun, &env.zone),
         journal.from,
         journal.to,
         journal.why,
-        parts.join(", ")
+        journal.outcome()
     )
 }
 

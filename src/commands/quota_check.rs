@@ -100,15 +100,7 @@ fn verdict_exit(decision: &Decision) -> Exit {
 /// What a verdict comes to, in words.
 #[must_use]
 pub fn words_of(env: &Env, verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Stay { why } => format!("stays on `{}`: {why}", env.active()),
-        Verdict::Held { why } => format!("no switch: {why}"),
-        Verdict::Switch { to, why, .. } => format!("switches to `{to}`: {why}"),
-        Verdict::Exhausted { until, why } => match until {
-            Some(until) => format!("every account is exhausted until {}: {why}", local(*until, &env.zone)),
-            None => format!("no account can be used: {why}"),
-        },
-    }
+    verdict.words(&env.active(), |at| local(at, &env.zone))
 }
 
 fn plan(env: &Env, sessions: &Sessions, decision: &Decision, report: &mut Report) {

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::log::head;
 use super::quota_check::{explain, words_of};
+use crate::act::page;
 use crate::act::status::gather;
 use crate::env::{Env, local, short};
 use crate::error::{Exit, Mark};
 use crate::model::metrics;
 use crate::model::observe::words;
+use crate::model::page::render;
 use crate::model::report::Report;
 use crate::model::session::{Kind, State};
 use crate::model::status::{Need, ProjectStatus, STATUS_VERSION, SessionStatus, Status};
@@ -26,8 +28,15 @@ pub struct Args {
     #[arg(long)]
     cached: bool,
     /// Write Prometheus metrics to FILE instead, for a textfile collector (`-`: stdout)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "html")]
     prometheus: Option<PathBuf>,
+    /// Write the page with all of it to a file (`-` for stdout) instead of printing it
+    ///
+    /// One HTML document without any other file, for a web server to serve or a browser to open. It is replaced
+    /// whole or not at all; its mode stays as it is, a new one is yours alone. With `--json` the same facts are
+    /// printed as well.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -35,10 +44,31 @@ pub struct Args {
 /// # Errors
 /// If the state cannot be read.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
-    let status = gather(env, args.cached)?;
     if let Some(file) = &args.prometheus {
-        return publish(env, file, &metrics::render(&status));
+        return publish(env, file, &metrics::render(&gather(env, args.cached)?));
     }
+    let status = match &args.html {
+        Some(file) => {
+            let is_stdout = file.as_os_str() == "-";
+            if is_stdout && env.out.json {
+                return Err(anyhow!("`--json` and `--html -` both want stdout"))
+                    .hint("write the page to a file")
+                    .exit(Exit::Usage);
+            }
+            let page = page::gather(env, args.cached)?;
+            let document = render(&page);
+            if is_stdout {
+                env.out.text(&document);
+                return Ok(Exit::Done);
+            }
+            atomic::rewrite(&paths::absolute_path(file)?, document.as_bytes())?;
+            if !env.out.json {
+                return Ok(Exit::Done);
+            }
+            page.status
+        }
+        None => gather(env, args.cached)?,
+    };
     if env.out.json {
         // By way of a value: its keys are sorted, as they have always been.
         env.out.object(&serde_json::to_value(&status)?);

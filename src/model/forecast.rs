@@ -43,6 +43,18 @@ pub fn memory(window: &Window) -> SignedDuration {
 pub fn points(history: &[Signal], window: &Window, reading: &Reading, now: Timestamp) -> Vec<Point> {
     // Counted from the last word: when signals vanish, the window fills on as before, and does not stop.
     let since = reading.at.min(now).checked_sub(memory(window)).unwrap_or(Timestamp::MIN);
+    points_since(history, window, reading, since, now)
+}
+
+/// … however far back they lie, from a moment on.
+#[must_use]
+pub fn points_since(
+    history: &[Signal],
+    window: &Window,
+    reading: &Reading,
+    since: Timestamp,
+    now: Timestamp,
+) -> Vec<Point> {
     let mut found: Vec<Point> = history
         .iter()
         .filter(|s| s.window.as_ref() == Some(window) && s.at >= since && s.at <= now)

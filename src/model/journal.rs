@@ -213,6 +213,19 @@ impl Move {
 }
 
 impl Journal {
+    /// What became of its sessions, in words.
+    #[must_use]
+    pub fn outcome(&self) -> String {
+        let count = |stage: Stage| self.moves.iter().filter(|m| m.stage == stage).count();
+        let mut parts = vec![format!("{} moved", count(Stage::Done))];
+        for (stage, what) in [(Stage::Deferred, "deferred"), (Stage::Failed, "failed")] {
+            if count(stage) > 0 {
+                parts.push(format!("{} {what}", count(stage)));
+            }
+        }
+        parts.join(", ")
+    }
+
     /// The sessions that are not over yet.
     pub fn open(&self) -> impl Iterator<Item = &Move> {
         self.moves.iter().filter(|m| !m.stage.is_over())

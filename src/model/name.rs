@@ -44,7 +44,8 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Whether a terminal shows a character as itself, in its place: no control, and nothing that turns the line around.
-fn is_plain(c: char) -> bool {
+#[must_use]
+pub fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

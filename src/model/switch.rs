@@ -129,6 +129,22 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// In words; `active` is the account on which new sessions start, `time` how a moment is told.
+    #[must_use]
+    pub fn words(&self, active: &AccountName, time: impl Fn(Timestamp) -> String) -> String {
+        match self {
+            Self::Stay { why } => format!("stays on `{active}`: {why}"),
+            Self::Held { why } => format!("no switch: {why}"),
+            Self::Switch { to, why, .. } => format!("switches to `{to}`: {why}"),
+            Self::Exhausted { until: Some(until), why } => {
+                format!("every account is exhausted until {}: {why}", time(*until))
+            }
+            Self::Exhausted { until: None, why } => format!("no account can be used: {why}"),
+        }
+    }
+}
+
 /// What was found about one account.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Assessment {

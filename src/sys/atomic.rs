@@ -205,6 +205,30 @@ pub fn write_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     sync_dir(parent(path)?)
 }
 
+/// Replaces the content of a file that is somebody else's to read, or creates it with mode 0600: it keeps the mode
+/// that it has.
+///
+/// # Errors
+/// If any step fails; the old content is then still there.
+pub fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mode = fs::metadata(path).map_or(0o600, |m| m.permissions().mode() & 0o777);
+    sweep_beside(path);
+    write_if(path, bytes, mode, || true).map(drop)
+}
+
+/// Removes what killed runs have left beside a file in a directory that nobody else sweeps.
+fn sweep_beside(path: &Path) {
+    let Some(entries) = path.parent().and_then(|dir| fs::read_dir(dir).ok()) else { return };
+    let ours = format!("{TEMP_PREFIX}{}.", path.file_name().unwrap_or_default().to_string_lossy());
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let writer = name.starts_with(&ours).then(|| durable_temp_writer(&name)).flatten();
+        if writer.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Like [`write_mode`], but only while `is_as_read` says that the file still is what the bytes were made from; it is
 /// asked right before the rename. Whether it was written.
 ///

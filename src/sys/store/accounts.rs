@@ -77,12 +77,22 @@ impl Store {
     /// may be cut, the last torn.
     #[must_use]
     pub fn signals(&self, name: &AccountName) -> Vec<Signal> {
+        self.newest_signals(name, TAIL)
+    }
+
+    /// All signals of an account that are kept, oldest first: for what shows its history.
+    #[must_use]
+    pub fn all_signals(&self, name: &AccountName) -> Vec<Signal> {
+        self.newest_signals(name, RING)
+    }
+
+    fn newest_signals(&self, name: &AccountName, most: u64) -> Vec<Signal> {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = std::fs::File::open(self.signals_path(name))?;
             let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+            file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
             let mut bytes = Vec::new();
-            file.take(TAIL).read_to_end(&mut bytes)?;
+            file.take(most).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
         let bytes = read().unwrap_or_default();
