@@ -101,6 +101,7 @@ pub enum Command {
     Account(commands::account::Args),
     Checkpoint(commands::checkpoint::Args),
     Config(commands::config::Args),
+    Control(commands::control::Args),
     DeployHook(commands::deploy_hook::Args),
     Dispatch(commands::dispatch::Args),
     Doctor(commands::doctor::Args),

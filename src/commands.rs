@@ -3,6 +3,7 @@
 pub mod account;
 pub mod checkpoint;
 pub mod config;
+pub mod control;
 pub mod deploy_hook;
 pub mod dispatch;
 pub mod doctor;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Account(args) => account::run(&env()?, args),
         Command::Checkpoint(args) => checkpoint::run(&env()?, args),
         Command::Config(args) => config::run(&cli.global, args),
+        Command::Control(args) => control::run(&cli.global, args),
         Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
         Command::DeployHook(args) => deploy_hook::run(&env()?, args),
         Command::Dispatch(args) => dispatch::run(&env()?, args),

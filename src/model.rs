@@ -6,6 +6,7 @@ pub mod account;
 pub mod account_record;
 pub mod archive;
 pub mod checkpoint;
+pub mod control;
 pub mod delivery;
 pub mod deploy;
 pub mod dispatch;

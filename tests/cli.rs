@@ -14,6 +14,7 @@ mod bad_input;
 mod checkpoint;
 mod common;
 mod contention;
+mod control;
 mod crash;
 mod deploy;
 mod doctor;

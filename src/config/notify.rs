@@ -248,7 +248,7 @@ fn quiet(at: &str, raw: &RawQuiet, f: &mut Faults) -> Option<Quiet> {
     Some(Quiet { from, to, zone, pass: raw.pass.unwrap_or(Severity::Critical) })
 }
 
-fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> Option<SecretSource> {
+pub(super) fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> Option<SecretSource> {
     let keys = &raw.0;
     let name = |text: &String| {
         !text.is_empty()
