@@ -4,10 +4,12 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
 PROMTOOL := .tools/promtool
+MCP_VERSION := 2.3.0
+MCP_SDK := .tools/mcp/installed-$(MCP_VERSION)
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
-.PHONY: help tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall clean
+.PHONY: help tools test-tools clients build check test soak demo bench ticks simulate guard-lab fuzz install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -15,12 +17,14 @@ help: ## list the targets
 # A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
 TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
 
-tools: $(PROMTOOL) ## install what the tests and the demo need (tmux, systemd; Debian), promtool in .tools (git-ignored)
+tools: ## install what the tests and the demo need (tmux, systemd; Debian)
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
 	[ -z "$$missing" ] || { \
 	  [ "$$(id -u)" = 0 ] || { echo "install$$missing, or run make as root" >&2; exit 1; }; \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }
+
+test-tools: tools $(PROMTOOL) $(MCP_SDK) ## what judges metrics and `mcp` in the tests, in .tools (git-ignored)
 
 # Only this one program of the package: installed, it would start a service.
 $(PROMTOOL):
@@ -28,6 +32,14 @@ $(PROMTOOL):
 	cd .tools/prometheus && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; }
 	cd .tools/prometheus && dpkg -x prometheus_*.deb . && mv usr/bin/promtool ..
 	rm -rf .tools/prometheus
+	touch $@
+
+$(MCP_SDK):
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "python3-venv is missing: install it, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; }
+	rm -rf .tools/mcp && python3 -m venv .tools/mcp
+	.tools/mcp/bin/pip install --quiet --disable-pip-version-check mcp==$(MCP_VERSION)
 	touch $@
 
 build: ## build the release program
@@ -53,7 +65,7 @@ $(CLIENTS)/%/node_modules/@anthropic-ai/claude-code/bin/claude.exe:
 	npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/$* @anthropic-ai/claude-code@$*
 	test -x $@
 
-test: tools clients check ## everything that must be green
+test: test-tools clients check ## everything that must be green
 	$(CARGO) build --all-targets --features crash-points
 	$(CARGO) test --features crash-points
 

@@ -113,6 +113,7 @@ pub enum Command {
     Janitor(commands::janitor::Args),
     Launch(commands::launch::Args),
     Log(commands::log::Args),
+    Mcp(commands::mcp::Args),
     Notify(commands::notify::Args),
     QuotaCheck(commands::quota_check::Args),
     Status(commands::status::Args),

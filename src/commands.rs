@@ -14,6 +14,7 @@ pub mod init;
 pub mod janitor;
 pub mod launch;
 pub mod log;
+pub mod mcp;
 pub mod notify;
 pub mod quota_check;
 pub mod status;
@@ -52,6 +53,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Init(args) => init::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
+        Command::Mcp(args) => mcp::run(&cli.global, args),
         Command::Notify(args) => notify::run(&env()?, args),
         Command::QuotaCheck(args) => quota_check::run(&env()?, args),
         Command::Status(args) => status::run(&env()?, args),

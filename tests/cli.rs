@@ -26,6 +26,7 @@ mod help;
 mod init;
 mod janitor;
 mod log;
+mod mcp;
 mod metrics;
 mod notify;
 mod ownership;
