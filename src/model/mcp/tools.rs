@@ -146,7 +146,9 @@ fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Refusa
 fn check(call: &Call) -> Result<(), String> {
     let line = |name: &str, text: Option<&str>| match text {
         Some(text) if text.len() > MAX_LINE => Err(format!("`{name}` has at most {MAX_LINE} bytes")),
-        Some(text) if text.contains(['\n', '\r']) => Err(format!("`{name}` must be one line")),
+        Some(text) if text.contains(char::is_control) => {
+            Err(format!("`{name}` must be one line without control characters"))
+        }
         _ => Ok(()),
     };
     let few = |name: &str, count: usize| match count {
@@ -162,6 +164,10 @@ fn check(call: &Call) -> Result<(), String> {
             }
             if a.text.len() > MAX_TEXT {
                 return Err(format!("`text` has at most {MAX_TEXT} bytes"));
+            }
+            // `task show` prints it on somebody's terminal.
+            if a.text.contains(|c: char| c.is_control() && !['\n', '\r', '\t'].contains(&c)) {
+                return Err("`text` has control characters".to_owned());
             }
             line("project", Some(&a.project))?;
             line("title", a.title.as_deref())?;

@@ -68,6 +68,9 @@ fn arguments_are_bounded() {
         ("add_task", json!({ "project": "app", "text": " \n" })),
         ("add_task", json!({ "project": long, "text": "x" })),
         ("add_task", json!({ "project": "app", "text": "x", "title": "two\nlines" })),
+        ("add_task", json!({ "project": "app", "text": "x", "title": "\u{1b}[2J" })),
+        ("add_task", json!({ "project": "app", "text": "x", "title": "\u{9b}2J" })),
+        ("add_task", json!({ "project": "app", "text": "a\u{1b}]0;b\u{7}" })),
         ("add_task", json!({ "project": "app", "text": "x", "id": "../x" })),
         ("add_task", json!({ "project": "app", "text": "x", "priority": "urgent" })),
         ("add_task", json!({ "project": "app", "text": "x", "depends_on": vec!["t"; MAX_ITEMS + 1] })),
@@ -87,5 +90,6 @@ fn arguments_are_bounded() {
         assert!(!why.is_empty() && why.len() < 200, "{why}");
     }
     assert!(call("add_task", json!({ "project": "app", "text": "x".repeat(MAX_TEXT), "title": "é" })).is_ok());
+    assert!(call("add_task", json!({ "project": "app", "text": "a\r\n\tb é 🙂" })).is_ok());
     assert!(call("explain", json!({ "task": "app:t" })).is_ok());
 }
