@@ -4,6 +4,8 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
 PROMTOOL := .tools/promtool
+MCP_VERSION := 2.3.0
+MCP_SDK := .tools/mcp/installed-$(MCP_VERSION)
 BROWSER := .browser
 PLAYWRIGHT := 1.65.1
 AXE := 4.14.1
@@ -38,7 +40,7 @@ TEST_TOOLS := zsh fish mandoc man:man-db groff:groff-base lintian mmdebstrap dpk
 tools: ## install what the demo and the tests need (tmux, systemd; Debian)
 	$(call ensure,$(TOOLS))
 
-test-tools: tools $(PROMTOOL) ## install what only the tests need; promtool in .tools (git-ignored)
+test-tools: tools $(PROMTOOL) $(MCP_SDK) ## install what only the tests need; some of it in .tools (git-ignored)
 	$(call ensure,$(TEST_TOOLS))
 
 # Only this one program of the package: installed, it would start a service.
@@ -47,6 +49,14 @@ $(PROMTOOL):
 	cd .tools/prometheus && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; }
 	cd .tools/prometheus && dpkg -x prometheus_*.deb . && mv usr/bin/promtool ..
 	rm -rf .tools/prometheus
+	touch $@
+
+$(MCP_SDK):
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "python3-venv is missing: install it, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; }
+	rm -rf .tools/mcp && python3 -m venv .tools/mcp
+	.tools/mcp/bin/pip install --quiet --disable-pip-version-check mcp==$(MCP_VERSION)
 	touch $@
 
 build: ## build the release program

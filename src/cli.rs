@@ -109,6 +109,7 @@ pub enum Command {
     #[command(hide = true)]
     Completions(commands::completions::Args),
     Config(commands::config::Args),
+    Control(commands::control::Args),
     DeployHook(commands::deploy_hook::Args),
     Dispatch(commands::dispatch::Args),
     Doctor(commands::doctor::Args),
@@ -122,6 +123,7 @@ pub enum Command {
     Log(commands::log::Args),
     #[command(hide = true)]
     Man(commands::man::Args),
+    Mcp(commands::mcp::Args),
     Notify(commands::notify::Args),
     QuotaCheck(commands::quota_check::Args),
     Status(commands::status::Args),

@@ -4,6 +4,7 @@ pub mod account;
 pub mod checkpoint;
 pub mod completions;
 pub mod config;
+pub mod control;
 pub mod deploy_hook;
 pub mod dispatch;
 pub mod doctor;
@@ -15,6 +16,7 @@ pub mod janitor;
 pub mod launch;
 pub mod log;
 pub mod man;
+pub mod mcp;
 pub mod notify;
 pub mod quota_check;
 pub mod status;
@@ -42,6 +44,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Checkpoint(args) => checkpoint::run(&env()?, args),
         Command::Completions(args) => completions::run(&cli.global, args),
         Command::Config(args) => config::run(&cli.global, args),
+        Command::Control(args) => control::run(&cli.global, args),
         Command::DeployHook(args) if args.managed => deploy_hook::run(&Env::of_machine(&cli.global)?, args),
         Command::DeployHook(args) => deploy_hook::run(&env()?, args),
         Command::Dispatch(args) => dispatch::run(&env()?, args),
@@ -54,6 +57,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
         Command::Man(args) => man::run(&cli.global, args),
+        Command::Mcp(args) => mcp::run(&cli.global, args),
         Command::Notify(args) => match env() {
             Ok(env) => notify::run(&env, args),
             Err(e) => notify::without_configuration(&cli.global, args, e),

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod check;
+mod control;
 mod guard;
 mod janitor;
 mod line;
@@ -24,6 +25,7 @@ use crate::model::guard::policy as guard_policy;
 use crate::model::janitor::Rules;
 use crate::model::name::{AccountName, ProjectName, SessionName};
 use crate::model::switch::Policy;
+pub use control::{Control, Listen};
 pub use notify::{Notify, SecretSource, Target, Via, is_local};
 pub use schema::{Method, TargetKind};
 
@@ -71,6 +73,8 @@ pub struct Config {
     pub checkpoint: Checkpoint,
     /// Who is told what.
     pub notify: Notify,
+    /// Seen and steered from outside.
+    pub control: Control,
     /// What is archived and removed, and when.
     pub janitor: Janitor,
     /// Whether sessions are launched with the guard, and it is put into their projects.

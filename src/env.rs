@@ -54,6 +54,8 @@ pub struct Env {
     pub out: Output,
     /// Whether only the plan is asked for.
     pub dry_run: bool,
+    /// Through what the run was asked for, where that was no command line: stands in the log and in tasks.
+    pub origin: Option<&'static str>,
     /// This program, for the hooks and prompts of the sessions that it launches.
     pub program: PathBuf,
 }
@@ -97,6 +99,7 @@ impl Env {
             store,
             out: Output { json: global.json, quiet: global.quiet },
             dry_run: false,
+            origin: None,
             program: paths::this_program()?,
         })
     }
@@ -124,6 +127,7 @@ impl Env {
             store,
             out: Output { json: global.json, quiet: global.quiet },
             dry_run: false,
+            origin: None,
             program: paths::this_program()?,
         }))
     }
@@ -211,7 +215,8 @@ impl Env {
                 entry.why
             );
         }
-        self.store.note(clock::now(), entry);
+        let origin = entry.origin.or(self.origin);
+        self.store.note(clock::now(), &LogEntry { origin, ..entry.clone() });
     }
 
     /// Tells people of an event without a line in the log: of what was seen, where nothing was changed.

@@ -25,12 +25,24 @@ pub enum Exit {
     Config = 6,
 }
 
+/// What a failure is to whoever asked, where the program is not at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// There is no such thing.
+    Unknown,
+    /// It is not in a state for that, or somebody else has it.
+    Conflict,
+    /// What was given cannot be used.
+    Invalid,
+}
+
 /// An error with a remedy or an exit code of its own. Displays as the error inside.
 #[derive(Debug)]
 pub struct Marked {
     inner: anyhow::Error,
     hint: Option<String>,
     exit: Option<Exit>,
+    class: Option<Class>,
 }
 
 impl fmt::Display for Marked {
@@ -52,22 +64,46 @@ pub trait Mark<T> {
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T>;
     /// Gives the failure an exit code other than 1.
     fn exit(self, exit: Exit) -> anyhow::Result<T>;
+    /// Says what the failure is to whoever asked.
+    fn class(self, class: Class) -> anyhow::Result<T>;
 }
 
 impl<T, E: Into<anyhow::Error>> Mark<T> for Result<T, E> {
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T> {
-        self.map_err(|e| Marked { inner: e.into(), hint: Some(hint.into()), exit: None }.into())
+        self.map_err(|e| Marked { inner: e.into(), hint: Some(hint.into()), exit: None, class: None }.into())
     }
 
     fn exit(self, exit: Exit) -> anyhow::Result<T> {
-        self.map_err(|e| Marked { inner: e.into(), hint: None, exit: Some(exit) }.into())
+        self.map_err(|e| exiting(e, exit))
+    }
+
+    fn class(self, class: Class) -> anyhow::Result<T> {
+        self.map_err(|e| classed(e, class))
     }
 }
 
 /// An error with what to do about it.
 #[must_use]
 pub fn hinted(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
-    Marked { inner: error.into(), hint: Some(hint.into()), exit: None }.into()
+    Marked { inner: error.into(), hint: Some(hint.into()), exit: None, class: None }.into()
+}
+
+/// An error with an exit code of its own.
+#[must_use]
+pub fn exiting(error: impl Into<anyhow::Error>, exit: Exit) -> anyhow::Error {
+    Marked { inner: error.into(), hint: None, exit: Some(exit), class: None }.into()
+}
+
+/// An error with what it is to whoever asked.
+#[must_use]
+pub fn classed(error: impl Into<anyhow::Error>, class: Class) -> anyhow::Error {
+    Marked { inner: error.into(), hint: None, exit: None, class: Some(class) }.into()
+}
+
+/// What an error is to whoever asked: the outermost word on it, if there is one.
+#[must_use]
+pub fn class_of(error: &anyhow::Error) -> Option<Class> {
+    marks(error).find_map(|m| m.class)
 }
 
 /// The exit code of an error: the outermost one that was set, else 1.
@@ -93,6 +129,19 @@ pub fn messages_of(error: &anyhow::Error) -> Vec<String> {
         }
     }
     messages
+}
+
+/// An error for scripts, in the one shape that all of them have.
+#[must_use]
+pub fn json_of(error: &anyhow::Error) -> serde_json::Value {
+    let messages = messages_of(error);
+    serde_json::json!({
+        "version": 1,
+        "error": messages.first(),
+        "causes": messages.get(1..).unwrap_or_default(),
+        "hints": hints_of(error),
+        "exit": exit_of(error) as u8,
+    })
 }
 
 /// The typed error in the chain, if there is one of this type.

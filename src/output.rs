@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{Exit, exit_of, hints_of, messages_of};
+use crate::error::{Exit, hints_of, json_of, messages_of};
 use crate::model::report::{Item, Report};
 
 /// Whether something that was to be printed could not be.
@@ -126,19 +126,11 @@ impl Output {
 
     /// A failure, with its causes and hints.
     pub fn error(&self, error: &anyhow::Error) {
-        let messages = messages_of(error);
-        let hints = hints_of(error);
         if self.json {
-            let value = serde_json::json!({
-                "version": 1,
-                "error": messages.first(),
-                "causes": messages.get(1..).unwrap_or_default(),
-                "hints": hints,
-                "exit": exit_of(error) as u8,
-            });
-            eprintln!("{value}");
+            eprintln!("{}", json_of(error));
             return;
         }
+        let (messages, hints) = (messages_of(error), hints_of(error));
         let (first, causes) = messages.split_first().map_or(("", &[][..]), |(f, c)| (f.as_str(), c));
         anstream::eprintln!("{}: {first}", styled(BAD.bold(), "error"));
         for cause in causes {

@@ -11,6 +11,7 @@ pub mod git;
 pub mod guard_policy;
 pub mod guard_world;
 pub mod home;
+pub mod http;
 pub mod input;
 pub mod journald;
 pub mod last_resort;

@@ -924,3 +924,32 @@ fn status_for_a_collector_is_killed_anywhere() {
         assert_eq!(crate::common::tree(&w.path("collector")).len(), 1, "point {n}: something is left over");
     });
 }
+
+#[test]
+fn a_task_over_mcp_is_killed_anywhere() {
+    let ask = |w: &World, env: &[(&str, &str)]| {
+        let arguments = serde_json::json!({ "project": "app", "id": "t", "text": TEXT });
+        let meta = serde_json::json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {} });
+        let request = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "add_task", "arguments": arguments, "_meta": meta } });
+        let mut command = w.command(&["mcp"], env);
+        let mut child = command
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let sent = std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{request}\n").as_bytes());
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        assert!(sent.is_ok() || code == CRASHED);
+        code
+    };
+    let settle = |w: &World, n: usize| {
+        w.drive("done", |w| w.place("t") == "done md");
+        assert_eq!(w.read("app/n.txt"), "x\n", "point {n}");
+        assert!(w.read("app/.agent-queue/done/t.md").contains("origin: mcp\n"), "point {n}");
+    };
+    let prepare = |w: &World| drop(w.ok(&["status"])); // makes the directory
+    sweep_run(&["mcp"], 4, prepare, settle, ask);
+}

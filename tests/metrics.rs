@@ -16,7 +16,7 @@ use crate::status::everything;
 /// What `promtool` says of a text on its stdin, or of files.
 fn promtool(args: &[&str], input: &str) -> Said {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/promtool");
-    assert!(program.exists(), "promtool is not installed: run `make tools`");
+    assert!(program.exists(), "promtool is not installed: run `make test-tools`");
     let mut command = Command::new(program);
     command.args(args).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -54,7 +54,7 @@ pub fn with_queues(env: &Env, cached: bool) -> Result<Seen> {
     needs::of_configuration(env, &mut needs);
     needs::of_sessions(env, &records, &mut needs);
     needs::of_queues(&queues, &records, &now.broken, &plan, &mut needs);
-    needs::of_runs(env, &records, &queues, &mut needs);
+    needs::of_runs(env, &records, queues.iter().any(|q| !q.waiting.is_empty()), &mut needs);
     let accounts = Accounts::gather(env, &records, &mut needs);
     let notify = notify::gather(env, &mut needs);
     let sessions: Vec<SessionStatus> = records.iter().map(SessionStatus::of).collect();
@@ -83,6 +83,18 @@ pub fn with_queues(env: &Env, cached: bool) -> Result<Seen> {
         last_run: LastRuns { dispatch: env.store.last_run("dispatch"), watch: env.store.last_run("watch") },
     };
     Ok(Seen { status, queues })
+}
+
+/// What nobody looks after although somebody should: the one question of a monitor, for the price of a few files.
+///
+/// # Errors
+/// If the state directory cannot be read.
+pub fn health(env: &Env) -> Result<Vec<Need>> {
+    let records = env.store.sessions()?.records;
+    let waiting = queue::projects(&env.config).iter().any(|p| queue::has_waiting(&p.path));
+    let mut needs = Vec::new();
+    needs::of_runs(env, &records, waiting, &mut needs);
+    Ok(needs)
 }
 
 /// The records with a fresh look, not written back.

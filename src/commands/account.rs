@@ -3,7 +3,7 @@
 mod add;
 mod check;
 mod drop;
-mod list;
+pub mod list;
 mod login;
 
 use anyhow::{Result, anyhow};

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use crate::act::checkpoint::{Subject, Taken, keep, look_at};
 use crate::act::look::{self, Scene};
 use crate::env::Env;
-use crate::error::{Exit, Mark};
+use crate::error::{Class, Exit, Mark};
 use crate::model::checkpoint::{Checkpoint, CheckpointId};
 use crate::model::name::SessionName;
 use crate::model::report::{Item, Report};
@@ -56,31 +56,41 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
 }
 
 fn take(env: &Env, args: &Args) -> Result<Exit> {
-    let mut report = Report { command: "checkpoint".into(), dry_run: args.dry_run, ..Report::default() };
-    if args.dry_run {
-        round(env, args, &mut report)?;
-    } else {
-        match env.store.run_lock("checkpoint") {
-            Ok(_held) => round(env, args, &mut report)?,
-            Err(busy @ LockError::Busy { .. }) => report.skipped = Some(busy.to_string()),
-            Err(LockError::Failed(e)) => return Err(e),
-        }
-    }
+    let report = once(env, args.session.as_ref(), args.dry_run)?;
     env.out.report(&report);
     log::info!("{} child processes", process::spawned());
     Ok(report.exit())
 }
 
-fn round(env: &Env, args: &Args, report: &mut Report) -> Result<()> {
+/// One run over all sessions or one of them, or its plan.
+///
+/// # Errors
+/// If the state cannot be read, or there is no such session.
+pub fn once(env: &Env, only: Option<&SessionName>, dry_run: bool) -> Result<Report> {
+    let mut report = Report { command: "checkpoint".into(), dry_run, ..Report::default() };
+    if dry_run {
+        round(env, only, &mut report)?;
+    } else {
+        match env.store.run_lock("checkpoint") {
+            Ok(_held) => round(env, only, &mut report)?,
+            Err(busy @ LockError::Busy { .. }) => report.skipped = Some(busy.to_string()),
+            Err(LockError::Failed(e)) => return Err(e),
+        }
+    }
+    Ok(report)
+}
+
+fn round(env: &Env, only: Option<&SessionName>, report: &mut Report) -> Result<()> {
     let sessions = env.store.sessions()?;
-    if let Some(name) = &args.session
+    if let Some(name) = only
         && sessions.get(name).is_none()
         && !sessions.broken.iter().any(|b| b.name == name.as_str())
     {
         return Err(anyhow!("nothing is known of session `{name}`"))
-            .hint("`claude-failover status` lists the sessions");
+            .hint("`claude-failover status` lists the sessions")
+            .class(Class::Unknown);
     }
-    let asked = |name: &str| args.session.as_ref().is_none_or(|only| only.as_str() == name);
+    let asked = |name: &str| only.is_none_or(|only| only.as_str() == name);
     for broken in sessions.broken.iter().filter(|b| asked(&b.name)) {
         report.actions.push(Item::failed(&broken.name, "not seen", &broken.error).hint(broken.hint.clone()));
     }
@@ -112,13 +122,13 @@ fn round(env: &Env, args: &Args, report: &mut Report) -> Result<()> {
         }
     }
     let told_nothing = report.actions.is_empty() && report.waiting.is_empty();
-    if let (Some(name), true) = (&args.session, seen.is_empty() && told_nothing) {
+    if let (Some(name), true) = (only, seen.is_empty() && told_nothing) {
         report.waiting.push(Item::new(name, "left alone", "no client runs in it"));
     }
     let subjects: Vec<Subject<'_>> =
         seen.iter().map(|(record, pane)| Subject { record, pane: pane.as_ref() }).collect();
     for taken in look_at(env, &tmux, &subjects, "checkpoint", false) {
-        kept(env, args.dry_run, &taken, report);
+        kept(env, report.dry_run, &taken, report);
     }
     let new = report.actions.iter().filter(|a| !a.failed).count();
     report.summary = match seen.len() {

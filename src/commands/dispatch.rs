@@ -32,21 +32,27 @@ pub struct Args {
 /// # Errors
 /// If the state cannot be read or written.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
-    if args.dry_run {
-        let report = preview(env)?.unwrap_or_else(idle_report);
-        env.out.report(&report);
-        return Ok(Exit::Done);
-    }
-    let report = match env.store.run_lock("dispatch") {
-        Ok(_held) => cycle(env)?,
-        Err(busy @ LockError::Busy { .. }) => {
-            Report { command: "dispatch".into(), skipped: Some(busy.to_string()), ..Report::default() }
-        }
-        Err(LockError::Failed(e)) => return Err(e),
-    };
+    let report = once(env, args.dry_run)?;
     env.out.report(&report);
     log::info!("{} child processes", process::spawned());
     Ok(report.exit())
+}
+
+/// One run, or its plan.
+///
+/// # Errors
+/// If the state cannot be read or written.
+pub fn once(env: &Env, dry_run: bool) -> Result<Report> {
+    if dry_run {
+        return Ok(preview(env)?.unwrap_or_else(|| Report { dry_run, ..idle_report() }));
+    }
+    match env.store.run_lock("dispatch") {
+        Ok(_held) => cycle(env),
+        Err(busy @ LockError::Busy { .. }) => {
+            Ok(Report { command: "dispatch".into(), skipped: Some(busy.to_string()), ..Report::default() })
+        }
+        Err(LockError::Failed(e)) => Err(e),
+    }
 }
 
 /// Everything that the decision rests on, and the decision.

@@ -40,19 +40,33 @@ enum What {
 /// # Errors
 /// If the task or the session is unknown.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
-    let (subject, lines) = match &args.what {
-        What::Task { task, project } => task_lines(env, task, project.as_deref())?,
-        What::Session { session } => session_lines(env, session)?,
+    let explained = match &args.what {
+        What::Task { task, project } => self::task(env, task, project.as_deref())?,
+        What::Session { session } => self::session(env, session)?,
     };
     if env.out.json {
-        env.out.object(&serde_json::json!({ "version": 1, "subject": subject, "because": lines }));
+        env.out.object(&json(&explained));
     } else {
+        let (subject, lines) = explained;
         env.out.text(&format!("{subject}\n{}", lines.iter().map(|l| format!("  {l}\n")).collect::<String>()));
     }
     Ok(Exit::Done)
 }
 
-fn task_lines(env: &Env, text: &str, given: Option<&str>) -> Result<(String, Vec<String>)> {
+/// What is explained, and why it is so.
+pub type Explained = (String, Vec<String>);
+
+/// … for scripts.
+#[must_use]
+pub fn json((subject, lines): &Explained) -> serde_json::Value {
+    serde_json::json!({ "version": 1, "subject": subject, "because": lines })
+}
+
+/// Why a task waits, or what became of it.
+///
+/// # Errors
+/// If it is unknown.
+pub fn task(env: &Env, text: &str, given: Option<&str>) -> Result<Explained> {
     let (project, task) = super::task::resolve(env, text, given)?;
     let place = queue::place(&project.path, &task.id);
     let mut lines = Vec::new();
@@ -130,7 +144,11 @@ fn holder_lines(env: &Env, holder: &SessionRecord, lease: &Lease) -> Vec<String>
     lines
 }
 
-fn session_lines(env: &Env, name: &SessionName) -> Result<(String, Vec<String>)> {
+/// Why a session is thought to be what it is.
+///
+/// # Errors
+/// If nothing is known of it.
+pub fn session(env: &Env, name: &SessionName) -> Result<Explained> {
     let Some(record) = env.store.session(name)? else {
         let pool = env.config.pool.names().contains(name);
         if pool {

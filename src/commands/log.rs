@@ -1,6 +1,7 @@
 //! `log`: what was. Each switch step by step, and everything else that was changed.
 
 use anyhow::{Result, anyhow};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -90,12 +91,7 @@ const NEWEST: usize = 30;
 fn filter(env: &Env, args: &Args) -> Result<Filter> {
     let since = match &args.since {
         None => None,
-        Some(text) => Some(
-            since(text, env.now, &env.zone)
-                .ok_or_else(|| anyhow!("not a time: `{}`", crate::model::name::shown(text)))
-                .hint("write `2h`, `3d`, `18:00`, `2026-01-31 18:00` or `2026-01-31T18:00:00Z`")
-                .exit(Exit::Usage)?,
-        ),
+        Some(text) => Some(time(env, text)?),
     };
     Ok(Filter {
         about: args.about.clone(),
@@ -108,6 +104,17 @@ fn filter(env: &Env, args: &Args) -> Result<Filter> {
         since,
         guard: args.guard,
     })
+}
+
+/// A time as people write it.
+///
+/// # Errors
+/// If it is none.
+pub fn time(env: &Env, text: &str) -> Result<Timestamp> {
+    since(text, env.now, &env.zone)
+        .ok_or_else(|| anyhow!("not a time: `{}`", crate::model::name::shown(text)))
+        .hint("write `2h`, `3d`, `18:00`, `2026-01-31 18:00` or `2026-01-31T18:00:00Z`")
+        .exit(Exit::Usage)
 }
 
 fn lines(env: &Env, args: &Args) -> Result<()> {

@@ -39,14 +39,18 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// The verdict beside the report, for scripts.
-#[derive(Serialize)]
-struct Answer<'a> {
+/// The verdict beside the report.
+#[derive(Debug, Serialize)]
+pub struct Answer {
     version: u32,
+    /// What was done.
     #[serde(flatten)]
-    report: &'a Report,
+    pub report: Report,
     active: AccountName,
-    decision: Option<&'a Decision>,
+    decision: Option<Decision>,
+    /// The exit code of it.
+    #[serde(skip)]
+    pub exit: Exit,
 }
 
 /// Runs the command.
@@ -54,16 +58,39 @@ struct Answer<'a> {
 /// # Errors
 /// If the state cannot be read or written.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
-    if args.explain || args.dry_run {
-        let sessions = env.store.sessions()?;
-        let found = gather::all(env, &sessions, How { store: false, forecast_all: true })?;
-        let decision = decision(env, &found, &env.store.memory()?);
-        if args.explain {
-            return Ok(explain::print(env, &found, &decision));
-        }
-        let mut report = Report { command: "quota-check".into(), dry_run: true, ..Report::default() };
+    if args.explain {
+        let (_, found, decision) = looked(env)?;
+        return Ok(explain::print(env, &found, &decision));
+    }
+    let answer = once(env, args.dry_run)?;
+    if env.out.json {
+        env.out.object(&answer);
+    } else {
+        env.out.report(&answer.report);
+    }
+    log::info!("{} child processes", process::spawned());
+    Ok(answer.exit)
+}
+
+/// What a decision rests on and what it is; nothing is stored.
+fn looked(env: &Env) -> Result<(Sessions, Found, Decision)> {
+    let sessions = env.store.sessions()?;
+    let found = gather::all(env, &sessions, How { store: false, forecast_all: true })?;
+    let decision = decision(env, &found, &env.store.memory()?);
+    Ok((sessions, found, decision))
+}
+
+/// One run, or its plan.
+///
+/// # Errors
+/// If the state cannot be read or written.
+pub fn once(env: &Env, dry_run: bool) -> Result<Answer> {
+    if dry_run {
+        let (sessions, _, decision) = looked(env)?;
+        let mut report = Report { command: "quota-check".into(), dry_run, ..Report::default() };
         plan(env, &sessions, &decision, &mut report);
-        return Ok(answer(env, &report, Some(&decision), verdict_exit(&decision)));
+        let exit = verdict_exit(&decision);
+        return Ok(answer(env, report, Some(decision), exit));
     }
     let mut report = Report { command: "quota-check".into(), ..Report::default() };
     let done = match env.store.run_lock("quota-check") {
@@ -74,17 +101,11 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         }
         Err(LockError::Failed(e)) => return Err(e),
     };
-    log::info!("{} child processes", process::spawned());
-    Ok(answer(env, &report, done.0.as_ref(), done.1))
+    Ok(answer(env, report, done.0, done.1))
 }
 
-fn answer(env: &Env, report: &Report, decision: Option<&Decision>, exit: Exit) -> Exit {
-    if env.out.json {
-        env.out.object(&Answer { version: 1, report, active: env.active(), decision });
-    } else {
-        env.out.report(report);
-    }
-    exit
+fn answer(env: &Env, report: Report, decision: Option<Decision>, exit: Exit) -> Answer {
+    Answer { version: 1, report, active: env.active(), decision, exit }
 }
 
 fn decision(env: &Env, found: &Found, memory: &Memory) -> Decision {

@@ -5,7 +5,7 @@ use anyhow::{Result, anyhow};
 use crate::act::gather::{self, Found, How};
 use crate::act::switch::{self as act, Wish};
 use crate::env::{Env, local};
-use crate::error::{Exit, Mark};
+use crate::error::{Class, Exit, Mark};
 use crate::model::front_matter;
 use crate::model::journal::{Journal, Stage};
 use crate::model::name::{AccountName, SessionName};
@@ -28,13 +28,13 @@ use crate::sys::{clock, queue};
 pub struct Args {
     /// The account to move to (default: the best one, see `quota-check --explain`)
     #[arg(long, value_name = "ACCOUNT")]
-    to: Option<AccountName>,
+    pub to: Option<AccountName>,
     /// Only this session (may be repeated); the active account stays as it is
     #[arg(long = "session", value_name = "SESSION")]
-    sessions: Vec<SessionName>,
+    pub sessions: Vec<SessionName>,
     /// Print what would be moved and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
 }
 
 /// Runs the command.
@@ -42,6 +42,16 @@ pub struct Args {
 /// # Errors
 /// If there is no account to move to, or another switch is under way.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    let (report, exit) = once(env, args)?;
+    env.out.report(&report);
+    Ok(exit)
+}
+
+/// One switch, or its plan.
+///
+/// # Errors
+/// If there is no account to move to, or another switch is under way.
+pub fn once(env: &Env, args: &Args) -> Result<(Report, Exit)> {
     let mut report = Report { command: "switch".into(), dry_run: args.dry_run, ..Report::default() };
     let _held = if args.dry_run { None } else { Some(env.store.wait_run_lock("switch")?) };
     let tmux = env.tmux();
@@ -63,22 +73,22 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let account = env.config.account(&to).ok_or_else(|| anyhow!("no account `{to}` in the configuration"))?;
     if args.dry_run {
         preview(env, &tmux, &to, &moved, &mut report);
-        env.out.report(&report);
-        return Ok(if report.actions.iter().any(|a| a.failed) { Exit::No } else { Exit::Done });
+        let exit = if report.actions.iter().any(|a| a.failed) { Exit::No } else { Exit::Done };
+        return Ok((report, exit));
     }
     act::check(env, account, &moved).exit(Exit::No)?;
     let activates = args.sessions.is_empty();
     if moved.is_empty() && (!activates || to == from) {
         report.summary = format!("nothing to do: no session is on another account than `{to}`");
-        env.out.report(&report);
-        return Ok(report.exit());
+        let exit = report.exit();
+        return Ok((report, exit));
     }
     let why = "a person asked for it".to_owned();
     let wish = Wish { from, to, sessions: moved, why, urgent: false, by_person: true, activates };
     let journal = act::carry_on(env, &tmux, act::begin(env, &wish)?)?;
     tell(&journal, &mut report);
-    env.out.report(&report);
-    Ok(exit(&journal, &report))
+    let exit = exit(&journal, &report);
+    Ok((report, exit))
 }
 
 /// Carries on the switch that a killed run has left; `None` if there is none. Needs the lock `switch`.
@@ -109,6 +119,7 @@ fn chosen(env: &Env, args: &Args, sessions: &Sessions) -> Result<Vec<SessionReco
             .cloned()
             .ok_or_else(|| anyhow!("nothing is known of session `{name}`"))
             .hint("`claude-failover status` lists the sessions")
+            .class(Class::Unknown)
     };
     args.sessions.iter().map(find).collect()
 }
@@ -141,7 +152,8 @@ fn target(env: &Env, args: &Args, found: &Found, from: &AccountName) -> Result<A
     if let Some(to) = &args.to {
         if env.config.account(to).is_none() {
             return Err(anyhow!("no account `{to}` in the configuration"))
-                .hint("`claude-failover account list` lists them");
+                .hint("`claude-failover account list` lists them")
+                .class(Class::Unknown);
         }
         if let Some((_, e)) = found.broken.iter().find(|(name, _)| name == to) {
             return Err(anyhow!("nothing is known of account `{to}`: {e:#}"));

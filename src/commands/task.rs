@@ -1,15 +1,15 @@
 //! `task`: the queue by hand, for people, scripts and the agents themselves.
 
-mod add;
+pub mod add;
 mod archived;
-mod list;
-mod settle;
+pub mod list;
+pub mod settle;
 
 use anyhow::{Result, anyhow};
 
 use crate::config::Project;
 use crate::env::Env;
-use crate::error::{Exit, Mark, hinted};
+use crate::error::{Class, Exit, Mark, classed, hinted};
 use crate::model::name::{TaskId, TaskRef};
 use crate::model::queue::Place;
 use crate::model::task::AttemptResult;
@@ -40,14 +40,14 @@ enum Verb {
 }
 
 #[derive(Debug, clap::Args)]
-struct InProject {
+pub struct InProject {
     /// The project: its name or directory (default: the one around the working directory)
     #[arg(short, long)]
     project: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
-struct Which {
+pub struct Which {
     /// The task: `id` or `project:id`
     task: String,
     #[command(flatten)]
@@ -71,7 +71,10 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
 }
 
 /// The project that is meant: by name, by directory, or the one around the working directory.
-fn project(env: &Env, given: Option<&str>) -> Result<Project> {
+///
+/// # Errors
+/// If there is no such project.
+pub fn project(env: &Env, given: Option<&str>) -> Result<Project> {
     let projects = queue::projects(&env.config);
     if let Some(text) = given {
         if let Some(found) = projects.iter().find(|p| p.name.as_str() == text) {
@@ -85,12 +88,14 @@ fn project(env: &Env, given: Option<&str>) -> Result<Project> {
             .find(same)
             .cloned()
             .ok_or_else(|| anyhow!("no project `{}`", crate::model::name::shown(text)))
-            .hint("`claude-failover config check` lists the projects");
+            .hint("`claude-failover config check` lists the projects")
+            .class(Class::Unknown);
     }
     around(&projects)?
         .cloned()
         .ok_or_else(|| anyhow!("the working directory is in no project"))
         .hint("name the project with `--project`")
+        .class(Class::Invalid)
 }
 
 /// The project around the working directory.
@@ -135,8 +140,16 @@ pub fn resolve(env: &Env, text: &str, given: Option<&str>) -> Result<(Project, T
             all.iter().filter(|p| !matches!(queue::place(&p.path, &id), None | Some(Place::Nowhere))).collect();
         match found[..] {
             [one] => return Ok((one.clone(), TaskRef { project: one.name.clone(), id })),
-            [] => return Err(anyhow!("no task `{id}` in any project")).hint("`claude-failover task list --all`"),
-            _ => return Err(anyhow!("several projects have a task `{id}`")).hint("write `project:id`"),
+            [] => {
+                return Err(anyhow!("no task `{id}` in any project"))
+                    .hint("`claude-failover task list --all`")
+                    .class(Class::Unknown);
+            }
+            _ => {
+                return Err(anyhow!("several projects have a task `{id}`"))
+                    .hint("write `project:id`")
+                    .class(Class::Conflict);
+            }
         }
     }
     let project = project(env, given.as_deref())?;
@@ -148,11 +161,10 @@ pub fn resolve(env: &Env, text: &str, given: Option<&str>) -> Result<(Project, T
 #[must_use]
 pub fn unknown(project: &Project, task: &TaskRef) -> anyhow::Error {
     if archive::end_of(&project.path, &task.id).is_some() {
-        return hinted(
-            anyhow!("archived: task `{task}`"),
-            format!("`claude-failover task show {task}` prints it; add it again to have it done again"),
-        );
+        let archived = anyhow!("archived: task `{task}`");
+        let hint = format!("`claude-failover task show {task}` prints it; add it again to have it done again");
+        return classed(hinted(archived, hint), Class::Conflict);
     }
     let error = anyhow!("no task `{}` in project `{}`", task.id, task.project);
-    hinted(error, format!("claude-failover task list --all --project {}", task.project))
+    classed(hinted(error, format!("claude-failover task list --all --project {}", task.project)), Class::Unknown)
 }

@@ -37,10 +37,10 @@ use crate::sys::{atomic, claude, clock, process, queue};
 pub struct Args {
     /// Print what would be done and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Neither hand out tasks to sessions that were freed nor check quotas
     #[arg(long)]
-    no_dispatch: bool,
+    pub no_dispatch: bool,
 }
 
 /// Runs the command.
@@ -48,6 +48,17 @@ pub struct Args {
 /// # Errors
 /// If the state cannot be read.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
+    let report = once(env, args)?;
+    env.out.report(&report);
+    log::info!("{} child processes", process::spawned());
+    Ok(report.exit())
+}
+
+/// One run, or its plan.
+///
+/// # Errors
+/// If the state cannot be read.
+pub fn once(env: &Env, args: &Args) -> Result<Report> {
     let mut report = Report { command: "watch".into(), dry_run: args.dry_run, ..Report::default() };
     let mut seen = Round::default();
     if args.dry_run {
@@ -80,9 +91,7 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         report.actions.extend(handed_out.actions);
     }
     report.summary = format!("{} sessions looked at, {}", report.summary, count(&report));
-    env.out.report(&report);
-    log::info!("{} child processes", process::spawned());
-    Ok(report.exit())
+    Ok(report)
 }
 
 fn count(report: &Report) -> String {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::accounts;
+use super::control;
 use super::guard;
 use super::janitor;
 use super::line::line_of;
@@ -219,11 +220,15 @@ pub fn resolve(
     let checkpoint = checkpoint(&raw.checkpoint, &mut f);
     let notify = notify::targets(&raw.notifications, &home, text, &mut f, &mut warnings);
     let janitor = janitor::janitor(&raw.janitor, &mut f);
+    let control = control::control(&raw.control, &home, runtime_dir.as_deref(), &mut f);
     let client = client(raw.client, &home, &mut f);
     let tmux = tmux(&raw.tmux, &home, runtime_dir.as_deref(), &mut f);
     let global = guard::policy("guard", &raw.guard, &home, &mut f);
     let mut closed = guard::closed(source, state_dir.as_deref(), inputs.home, &accounts);
     closed.extend(notify.secrets().map(|path| (path.to_owned(), "the secret of a notification target")));
+    if let Some(super::SecretSource::File(path)) = &control.token {
+        closed.push((path.clone(), "the token of `control`"));
+    }
     guard::exceptions("guard", &global, &closed, &mut f);
     for (n, project) in raw.projects.iter().enumerate() {
         let at = format!("projects.{n}.guard");
@@ -254,6 +259,7 @@ pub fn resolve(
         switch,
         checkpoint,
         notify,
+        control,
         janitor,
         guard_deploy: raw.guard.deploy.unwrap_or(true),
         guard: global,
@@ -291,7 +297,7 @@ fn unused(raw: &Raw, text: &str, warnings: &mut Vec<String>) {
     }
     let m = &raw.mcp_http;
     if m.listen.is_some() || m.bearer_token_env.is_some() || m.enable_trigger.is_some() {
-        add("mcp_http", "there is no listener; use `status --json`");
+        add("mcp_http", "it is called `control` here; see its section in `examples/config.yaml`");
     }
 }
 

@@ -184,7 +184,7 @@ pub(super) fn targets(
     Notify { targets, timeout: timeout.try_into().unwrap_or(Duration::from_secs(10)), keep }
 }
 
-fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> Option<SecretSource> {
+pub(super) fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> Option<SecretSource> {
     let keys = &raw.0;
     let name = |text: &String| {
         !text.is_empty()

@@ -2,7 +2,7 @@
 //! it prints can be read back.
 
 use super::schema as s;
-use super::{Config, Janitor, Notify, SecretSource, Target, TmuxSocket, Via};
+use super::{Config, Control, Janitor, Listen, Notify, SecretSource, Target, TmuxSocket, Via};
 use crate::model::guard::policy::Policy;
 use crate::model::notify::policy::Pattern;
 
@@ -152,6 +152,7 @@ pub fn raw(c: &Config) -> s::Raw {
             pane_lines: u32::try_from(c.checkpoint.pane_lines).ok(),
         },
         notifications: notifications(&c.notify),
+        control: control(&c.control),
         janitor: janitor(&c.janitor),
         ..s::Raw::default()
     }
@@ -163,18 +164,31 @@ fn notifications(notify: &Notify) -> s::RawNotifications {
     s::RawNotifications { targets, timeout, keep }
 }
 
+fn secret(source: &SecretSource) -> s::RawSecret {
+    let mut keys = s::RawSecretKeys::default();
+    match source {
+        SecretSource::Credential(name) => keys.credential = Some(name.clone()),
+        SecretSource::File(file) => keys.file = path(file),
+        SecretSource::Env(name) => keys.env = Some(name.clone()),
+    }
+    s::RawSecret(keys)
+}
+
+fn control(c: &Control) -> s::RawControl {
+    s::RawControl {
+        enable_trigger: Some(c.enable_trigger),
+        token: c.token.as_ref().map(secret),
+        listen: c.listen.as_ref().map(|listen| match listen {
+            Listen::Path(path) => path.display().to_string(),
+            Listen::Tcp(address) => address.to_string(),
+        }),
+    }
+}
+
 fn target(t: &Target) -> s::RawTarget {
     let p = &t.policy;
     let texts = |patterns: &[Pattern]| patterns.iter().map(|p| p.as_str().to_owned()).collect();
-    let secret = t.secret.clone().map(|source| {
-        let mut keys = s::RawSecretKeys::default();
-        match source {
-            SecretSource::Credential(name) => keys.credential = Some(name),
-            SecretSource::File(file) => keys.file = path(&file),
-            SecretSource::Env(name) => keys.env = Some(name),
-        }
-        s::RawSecret(keys)
-    });
+    let secret = t.secret.as_ref().map(secret);
     let raw = s::RawTarget {
         name: t.name.clone(),
         kind: Some(t.via.kind()),

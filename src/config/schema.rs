@@ -121,6 +121,7 @@ section!(
         guard: RawGuard,
         checkpoint: RawCheckpoint,
         mcp_http: RawMcpHttp,
+        control: RawControl,
         janitor: RawJanitor,
         notifications: RawNotifications,
     }
@@ -290,6 +291,10 @@ section!(
 section!(
     /// `mcp_http`: the daemon's, without effect.
     RawMcpHttp { listen: Option<String>, bearer_token_env: Option<String>, enable_trigger: Option<bool>, }
+);
+section!(
+    /// `control`: seen and steered from outside.
+    RawControl { enable_trigger: Option<bool>, token: Option<RawSecret>, listen: Option<String>, }
 );
 section!(
     /// `notifications`: who is told what.

@@ -168,6 +168,33 @@ fn the_daemons_keys_are_read_and_those_without_effect_are_said() {
 }
 
 #[test]
+fn control_listens_where_only_this_machine_can_reach_it() {
+    let w = World::new();
+    let with = |control: &str| w.parse(&format!("{OK}control: {control}\n"));
+    let c = with("{}").unwrap().control;
+    assert_eq!((c.enable_trigger, c.listen, c.token), (false, None, None));
+    let c = with("{enable_trigger: true, listen: '[::1]:8765', token: {credential: t}}").unwrap();
+    assert_eq!(c.control.listen, Some(Listen::Tcp("[::1]:8765".parse().unwrap())));
+    assert_eq!(w.parse(&c.resolved_yaml().unwrap()).unwrap().control, c.control);
+    let c = with("{listen: ~/c.sock}").unwrap().control;
+    assert!(matches!(c.listen, Some(Listen::Path(path)) if path.ends_with("c.sock")));
+    let c = w.parse(&format!("{OK}runtime_dir: /srv/run\ncontrol: {{}}\n")).unwrap().control;
+    assert_eq!(c.listen, Some(Listen::Path("/srv/run/control.sock".into())));
+    for (control, want) in [
+        ("{listen: '127.0.0.1:8765'}", "control.listen: a port needs a token"),
+        ("{listen: '0.0.0.0:8765', token: {file: /t}}", "control.listen: others could reach it: `0.0.0.0:8765`"),
+        ("{listen: '127.0.0.1:0', token: {file: /t}}", "control.listen: needs a port"),
+        ("{listen: 'localhost'}", "control.listen: neither a path nor `127.0.0.1:PORT`: `localhost`"),
+        ("{token: abc}", "a secret does not belong here"),
+    ] {
+        let error = w.error(&format!("{OK}control: {control}\n"));
+        assert!(error.contains(want), "{control}: {error}");
+    }
+    let long = format!("{{listen: /{}}}", "x".repeat(107));
+    assert!(w.error(&format!("{OK}control: {long}\n")).contains("at most 107 bytes"));
+}
+
+#[test]
 fn unreadable_files_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let home = LoadInputs { home: dir.path(), strict: true };
@@ -207,6 +234,7 @@ fn the_example_has_every_key_and_is_valid() {
         s::RawSwitch::KEYS,
         s::RawCheckpoint::KEYS,
         s::RawMcpHttp::KEYS,
+        s::RawControl::KEYS,
         s::RawGuard::KEYS,
         s::RawNotifications::KEYS,
         s::RawTarget::KEYS,

@@ -204,6 +204,35 @@ pub fn foreground(
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
 }
 
+/// Starts a program that outlives us and whoever started us: a child of nobody, in a session of its own, with nothing
+/// to read and nobody to hear it. It may end the very client that we serve, which ends all that it has started.
+///
+/// # Errors
+/// If it does not exist or cannot be started.
+pub fn detach<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Result<(), ProcessError> {
+    let failed = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => ProcessError::NotFound(program.to_owned()),
+        _ => ProcessError::Failed(program.to_owned(), e),
+    };
+    let mut command = Command::new(program);
+    command.args(args).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let leave = || {
+        nix::unistd::setsid()?;
+        // SAFETY: the process has one thread here, and between `fork` and `exec` nothing is called but `_exit`.
+        match unsafe { nix::unistd::fork()? } {
+            nix::unistd::ForkResult::Child => Ok(()),
+            // SAFETY: `_exit` takes no pointer and does not return.
+            nix::unistd::ForkResult::Parent { .. } => unsafe { nix::libc::_exit(0) },
+        }
+    };
+    // SAFETY: `setsid`, `fork` and `_exit` are safe between `fork` and `exec`; nothing is allocated.
+    unsafe { command.pre_exec(leave) };
+    SPAWNED.fetch_add(1, Ordering::Relaxed);
+    // What is waited for is the process in between.
+    command.spawn().map_err(failed)?.wait().map_err(failed)?;
+    Ok(())
+}
+
 /// Whether a process with this pid lives and runs this very program: it may be at its temp files.
 #[must_use]
 pub fn is_one_of_us(pid: i32) -> bool {

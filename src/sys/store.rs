@@ -360,7 +360,7 @@ impl Store {
 }
 
 /// One line of the log.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct LogEntry<'a> {
     /// The command that acted.
     pub command: &'a str,
@@ -383,6 +383,9 @@ pub struct LogEntry<'a> {
     /// The unit of the service manager that it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'a str>,
+    /// Through what it was asked for, where that was no command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<&'a str>,
     /// What the guard has found, if it is the guard's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardEntry<'a>>,
@@ -417,7 +420,7 @@ impl LogEntry<'_> {
 }
 
 /// The guard's part of a line.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct GuardEntry<'a> {
     /// `block` or `warn`.
     pub effect: &'a str,

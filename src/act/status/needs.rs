@@ -95,9 +95,8 @@ pub fn of_queues(
 }
 
 /// Whether anything looks after all this: the first question at night.
-pub fn of_runs(env: &Env, records: &[SessionRecord], queues: &[ProjectQueue], needs: &mut Vec<Need>) {
+pub fn of_runs(env: &Env, records: &[SessionRecord], waiting: bool, needs: &mut Vec<Need>) {
     let busy = records.iter().any(|r| r.client.is_some());
-    let waiting = queues.iter().any(|q| !q.waiting.is_empty());
     let (watch, dispatch) = (env.config.watch.interval, env.config.dispatch.interval);
     for (command, wanted, interval) in [("watch", busy, watch), ("dispatch", waiting, dispatch)] {
         let late = overdue(env.now, env.store.last_run(command), interval);

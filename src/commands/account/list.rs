@@ -70,25 +70,9 @@ impl Row<'_> {
 /// # Errors
 /// Never: what cannot be read is said to be so.
 pub fn list(env: &Env, _: &List) -> Result<Exit> {
-    let all = findings(env.now, &gather::facts(&env.config, &env.store, env.now));
-    let active = env.active();
-    let rows: Vec<Row<'_>> = env
-        .config
-        .accounts
-        .iter()
-        .map(|account| Row {
-            account,
-            active: account.name == active,
-            login: login::look(account, env.now),
-            known: gather_usage(env, account),
-            findings: all.iter().filter(|f| f.account.as_ref() == Some(&account.name)).cloned().collect(),
-        })
-        .collect();
+    let rows = rows(env);
     if env.out.json {
-        env.out.object(&serde_json::json!({
-            "version": 1,
-            "accounts": rows.iter().map(|r| object(env, r)).collect::<Vec<_>>(),
-        }));
+        env.out.object(&json(env, &rows));
         return Ok(Exit::Done);
     }
     let head = ["ACCOUNT", "STATE", "KIND", "PRIORITY", "LOGIN", "UNTIL", "PLAN", "USAGE", "FINDINGS", "HOME"];
@@ -106,6 +90,32 @@ pub fn list(env: &Env, _: &List) -> Result<Exit> {
         }
     }));
     Ok(Exit::Done)
+}
+
+/// All accounts, as `account list --json` tells them.
+#[must_use]
+pub fn all(env: &Env) -> serde_json::Value {
+    json(env, &rows(env))
+}
+
+fn json(env: &Env, rows: &[Row<'_>]) -> serde_json::Value {
+    serde_json::json!({ "version": 1, "accounts": rows.iter().map(|r| object(env, r)).collect::<Vec<_>>() })
+}
+
+fn rows(env: &Env) -> Vec<Row<'_>> {
+    let all = findings(env.now, &gather::facts(&env.config, &env.store, env.now));
+    let active = env.active();
+    env.config
+        .accounts
+        .iter()
+        .map(|account| Row {
+            account,
+            active: account.name == active,
+            login: login::look(account, env.now),
+            known: gather_usage(env, account),
+            findings: all.iter().filter(|f| f.account.as_ref() == Some(&account.name)).cloned().collect(),
+        })
+        .collect()
 }
 
 fn gather_usage(env: &Env, account: &Account) -> Option<Known> {

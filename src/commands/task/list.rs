@@ -45,29 +45,17 @@ pub fn list(env: &Env, args: &List) -> Result<Exit> {
         Some(name) => vec![project(env, Some(name))?],
         None => queue::projects(&env.config),
     };
-    let mut rows = Vec::new();
-    if args.archived {
+    let rows = if args.archived {
+        let mut rows = Vec::new();
         for project in &projects {
             archived::rows(env, project, &mut rows)?;
         }
+        rows
     } else {
-        let sessions = env.store.sessions()?;
-        for project in &projects {
-            rows_of(env, project, &sessions.records, args.all, &mut rows);
-        }
-    }
+        rows(env, &projects, args.all)?
+    };
     if env.out.json {
-        let tasks: Vec<_> = rows
-            .iter()
-            .map(|r| {
-                serde_json::json!({
-                    "task": r.task.id, "project": r.task.project, "state": r.state, "note": r.what,
-                    "title": r.header.as_ref().ok().and_then(|h| h.title.clone()),
-                    "priority": r.header.as_ref().ok().map(|h| h.priority),
-                })
-            })
-            .collect();
-        env.out.object(&serde_json::json!({ "version": 1, "tasks": tasks }));
+        env.out.object(&json(&rows));
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
@@ -89,6 +77,32 @@ pub fn list(env: &Env, args: &List) -> Result<Exit> {
         _ => anstyle::Style::new(),
     }));
     Ok(Exit::Done)
+}
+
+/// The tasks of some projects, those that have ended as well if `all`.
+///
+/// # Errors
+/// If the state cannot be read.
+pub fn rows(env: &Env, projects: &[Project], all: bool) -> Result<Vec<Row>> {
+    let sessions = env.store.sessions()?;
+    let mut rows = Vec::new();
+    for project in projects {
+        rows_of(env, project, &sessions.records, all, &mut rows);
+    }
+    Ok(rows)
+}
+
+/// … for scripts.
+#[must_use]
+pub fn json(rows: &[Row]) -> serde_json::Value {
+    let task = |r: &Row| {
+        serde_json::json!({
+            "task": r.task.id, "project": r.task.project, "state": r.state, "note": r.what,
+            "title": r.header.as_ref().ok().and_then(|h| h.title.clone()),
+            "priority": r.header.as_ref().ok().map(|h| h.priority),
+        })
+    };
+    serde_json::json!({ "version": 1, "tasks": rows.iter().map(task).collect::<Vec<_>>() })
 }
 
 fn rows_of(env: &Env, project: &Project, sessions: &[SessionRecord], all: bool, rows: &mut Vec<Row>) {

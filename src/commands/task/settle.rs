@@ -5,15 +5,16 @@ use anyhow::{Result, anyhow};
 use super::{Which, unknown};
 use crate::act::end::{self, Ending};
 use crate::act::stop;
+use crate::config::Project;
 use crate::env::Env;
-use crate::error::{Exit, Mark};
+use crate::error::{Class, Exit, Mark};
 use crate::model::front_matter::{Outcome, OutcomeResult};
 use crate::model::name::TaskRef;
 use crate::model::notify::{Kind, Telling};
 use crate::model::queue::Place;
 use crate::model::task::{AttemptResult, TaskRecord};
 use crate::sys::queue::End;
-use crate::sys::store::{LogEntry, SessionLock};
+use crate::sys::store::{LogEntry, SessionLock, Sessions};
 use crate::sys::{clock, paths, queue};
 
 #[derive(Debug, clap::Args)]
@@ -46,18 +47,37 @@ pub struct Fail {
 /// If it is unknown or has ended, or a step fails.
 pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, again: bool) -> Result<Exit> {
     let (project, task) = change.which.resolve(env)?;
-    let sessions = env.store.sessions()?;
-    if let (Some(agent), Some(holder)) = (own_session(env), sessions.holder(&task))
-        && agent != holder.name.as_str()
-    {
-        // An agent of an earlier try must not end the one that another session is at.
-        return Err(anyhow!("session `{agent}` does not have task `{task}` any more, `{}` has", holder.name));
-    }
     if change.dry_run {
+        not_of_another(env, &env.store.sessions()?, &task)?;
         env.out.text(&format!("would settle {task}: {result}: {reason}"));
         return Ok(Exit::Done);
     }
-    let went = if let Some((holder, lease)) = sessions.holder(&task).and_then(|h| Some((h, h.lease.as_ref()?))) {
+    said(env, &task, settled(env, &project, &task, result, reason, again)?);
+    Ok(Exit::Done)
+}
+
+/// An agent of an earlier try must not end the one that another session is at.
+fn not_of_another(env: &Env, sessions: &Sessions, task: &TaskRef) -> Result<()> {
+    match (own_session(env), sessions.holder(task)) {
+        (Some(agent), Some(holder)) if agent != holder.name.as_str() => {
+            Err(anyhow!("session `{agent}` does not have task `{task}` any more, `{}` has", holder.name))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// … and says where it lies then.
+fn settled(
+    env: &Env,
+    project: &Project,
+    task: &TaskRef,
+    result: AttemptResult,
+    reason: &str,
+    again: bool,
+) -> Result<&'static str> {
+    let sessions = env.store.sessions()?;
+    not_of_another(env, &sessions, task)?;
+    let went = if let Some((holder, lease)) = sessions.holder(task).and_then(|h| Some((h, h.lease.as_ref()?))) {
         let ending = Ending { result, reason, counted: true, retry: again, command: "task" };
         end::attempt(env, holder, lease, &ending)?.as_str()
     } else {
@@ -70,14 +90,20 @@ pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, a
             Some(Place::Failed) if end == End::Failed => "failed",
             // It is to be tried again and waits for that already: a run that was killed after giving it back.
             Some(Place::Waiting) if again => "waiting",
-            Some(Place::Done) => return Err(anyhow!("done already: task `{task}`")).hint(retry_hint(&task)),
-            Some(Place::Failed) => return Err(anyhow!("given up already: task `{task}`")).hint(retry_hint(&task)),
+            Some(Place::Done) => {
+                let error = anyhow!("done already: task `{task}`");
+                return Err(error).hint(retry_hint(task)).class(Class::Conflict);
+            }
+            Some(Place::Failed) => {
+                let error = anyhow!("given up already: task `{task}`");
+                return Err(error).hint(retry_hint(task)).class(Class::Conflict);
+            }
             Some(Place::Waiting | Place::Claimed) => {
                 // The record may be damaged; the word of a person still counts.
-                let record = env.store.task(&task).ok().flatten();
+                let record = env.store.task(task).ok().flatten();
                 let outcome = by_hand(result, reason, record.as_ref());
                 let mut locked = env.store.lock()?;
-                unheld(env, &task)?;
+                unheld(env, task)?;
                 let max = env.config.dispatch.max_task_bytes;
                 let kind = if end == End::Done { Kind::TaskDone } else { Kind::TaskGivenUp };
                 let ended = LogEntry {
@@ -94,18 +120,18 @@ pub fn settle(env: &Env, change: &Change, result: AttemptResult, reason: &str, a
                 env.note(&ended);
                 word
             }
-            _ => return Err(unknown(&project, &task)),
+            _ => return Err(unknown(project, task)),
         }
     };
-    said(env, &task, went);
-    Ok(Exit::Done)
+    Ok(went)
 }
 
 /// Looks once more, under the lock: a session may have taken it since.
 fn unheld(env: &Env, task: &TaskRef) -> Result<()> {
     match env.store.sessions()?.holder(task) {
         Some(holder) => {
-            Err(anyhow!("session `{}` has just taken task `{task}`", holder.name)).hint("run it again")
+            let error = anyhow!("session `{}` has just taken task `{task}`", holder.name);
+            Err(error).hint("run it again").class(Class::Conflict)
         }
         None => Ok(()),
     }
@@ -138,10 +164,15 @@ fn by_hand(result: AttemptResult, reason: &str, record: Option<&TaskRecord>) -> 
     }
 }
 
+/// What became of a task, for scripts.
+#[must_use]
+pub fn json(task: &TaskRef, went: &str) -> serde_json::Value {
+    serde_json::json!({ "version": 1, "task": task.id, "project": task.project, "state": went })
+}
+
 fn said(env: &Env, task: &TaskRef, went: &str) {
     if env.out.json {
-        env.out
-            .object(&serde_json::json!({ "version": 1, "task": task.id, "project": task.project, "state": went }));
+        env.out.object(&json(task, went));
     } else {
         env.out.text(&format!("{went} {task}"));
     }
@@ -153,42 +184,59 @@ fn said(env: &Env, task: &TaskRef, went: &str) {
 /// If a session has it, or may have it.
 pub fn retry(env: &Env, change: &Change) -> Result<Exit> {
     let (project, task) = change.which.resolve(env)?;
+    if change.dry_run {
+        nobody_has(env, &project, &task)?;
+        env.out.text(&format!("would queue {task} again"));
+        return Ok(Exit::Done);
+    }
+    said(env, &task, queue_again(env, &project, &task)?);
+    Ok(Exit::Done)
+}
+
+/// It would run twice.
+fn nobody_has(env: &Env, project: &Project, task: &TaskRef) -> Result<()> {
     let sessions = env.store.sessions()?;
     if let Some(broken) = sessions.broken.first()
         && queue::place(&project.path, &task.id) == Some(Place::Claimed)
     {
         // Queued again it would run twice, if that very session is at it.
         return Err(anyhow!("it cannot be told who has task `{task}`: {}", broken.error))
-            .hint(format!("`claude-failover stop {0}` ends its client; then move its record away", broken.name));
+            .hint(format!("`claude-failover stop {0}` ends its client; then move its record away", broken.name))
+            .class(Class::Conflict);
     }
-    if let Some(holder) = sessions.holder(&task) {
+    if let Some(holder) = sessions.holder(task) {
         return Err(anyhow!("session `{}` has task `{task}`", holder.name))
-            .hint(format!("claude-failover stop {}", holder.name));
+            .hint(format!("claude-failover stop {}", holder.name))
+            .class(Class::Conflict);
     }
-    if change.dry_run {
-        env.out.text(&format!("would queue {task} again"));
-        return Ok(Exit::Done);
-    }
+    Ok(())
+}
+
+/// Queues a task again, and says where it lies then.
+///
+/// # Errors
+/// If a session has it, or may have it; if it is not there.
+pub fn queue_again(env: &Env, project: &Project, task: &TaskRef) -> Result<&'static str> {
+    nobody_has(env, project, task)?;
     let mut locked = env.store.lock()?;
-    unheld(env, &task)?;
+    unheld(env, task)?;
     match queue::place(&project.path, &task.id) {
         Some(Place::Waiting) => {}
         // Claimed and nobody has it: what an earlier dispatcher left behind.
         Some(Place::Claimed) => queue::give_back(&mut locked, &project.path, &task.id)?,
         Some(Place::Done | Place::Failed) => {
-            if let Some(mut record) = env.store.task(&task)? {
+            if let Some(mut record) = env.store.task(task)? {
                 record.forgiven = record.attempts.iter().map(|a| a.number).max().unwrap_or(0);
                 locked.write_task(&record)?;
             }
             queue::requeue(&mut locked, &project.path, &task.id, env.config.dispatch.max_task_bytes)?;
         }
-        _ => return Err(unknown(&project, &task)),
+        _ => return Err(unknown(project, task)),
     }
     drop(locked);
     env.store.kick("task");
-    note(env, &task, "queued a task again", "a person asked for it");
-    said(env, &task, "waiting");
-    Ok(Exit::Done)
+    note(env, task, "queued a task again", "a person asked for it");
+    Ok("waiting")
 }
 
 /// Notes what was done to a task by hand.
@@ -201,11 +249,23 @@ pub(super) fn note(env: &Env, task: &TaskRef, what: &str, why: &str) {
 /// # Errors
 /// If it is unknown or has ended, or a step fails.
 pub fn cancel(env: &Env, change: &Change) -> Result<Exit> {
-    let _held = match change.dry_run {
-        true => None,
-        false => end_holder(env, &change.which, "its task was cancelled")?,
-    };
-    settle(env, change, AttemptResult::Failed, "cancelled", false)
+    if change.dry_run {
+        return settle(env, change, AttemptResult::Failed, CANCELLED, false);
+    }
+    let (project, task) = change.which.resolve(env)?;
+    said(env, &task, cancelled(env, &project, &task)?);
+    Ok(Exit::Done)
+}
+
+const CANCELLED: &str = "cancelled";
+
+/// Takes a task out of the queue for good, and says where it lies then.
+///
+/// # Errors
+/// If it is unknown or has ended, or a step fails.
+pub fn cancelled(env: &Env, project: &Project, task: &TaskRef) -> Result<&'static str> {
+    let _held = end_holder(env, task, "its task was cancelled")?;
+    settled(env, project, task, AttemptResult::Failed, CANCELLED, false)
 }
 
 /// Gives a task up.
@@ -217,21 +277,20 @@ pub fn fail(env: &Env, args: &Fail) -> Result<Exit> {
     // Held until the lease has ended as well: `watch` would bring the client back in between.
     let _held = match args.change.dry_run {
         true => None,
-        false => end_holder(env, &args.change.which, "its task was given up")?,
+        false => end_holder(env, &args.change.which.resolve(env)?.1, "its task was given up")?,
     };
     settle(env, &args.change, AttemptResult::Failed, reason, args.again)
 }
 
 /// Ends the client of the session that has a task, unless it is the very one that calls us.
-fn end_holder(env: &Env, which: &Which, why: &str) -> Result<Option<SessionLock>> {
-    let (_, task) = which.resolve(env)?;
+fn end_holder(env: &Env, task: &TaskRef, why: &str) -> Result<Option<SessionLock>> {
     let sessions = env.store.sessions()?;
-    let Some(holder) = sessions.holder(&task).filter(|_| own_session(env).is_none()) else { return Ok(None) };
+    let Some(holder) = sessions.holder(task).filter(|_| own_session(env).is_none()) else { return Ok(None) };
     let Some(pool) = env.pool(holder) else { return Ok(None) };
     let held = env.store.wait_session_lock(&holder.name, "task")?;
     // Whoever had the lock may have ended the try.
     let Some(record) = env.store.session(&holder.name)? else { return Ok(None) };
-    if record.lease.as_ref().is_some_and(|l| l.task == task) {
+    if record.lease.as_ref().is_some_and(|l| l.task == *task) {
         stop::stop(env, &env.tmux(), &held, &pool, &record, why)?;
     }
     Ok(Some(held))
