@@ -206,6 +206,7 @@ pub fn foreground(
 
 /// Starts a program that outlives us and whoever started us: a child of nobody, in a session of its own, with nothing
 /// to read and nobody to hear it. It may end the very client that we serve, which ends all that it has started.
+/// What such a client is told by its environment is not passed on: its session, its home, its secret.
 ///
 /// # Errors
 /// If it does not exist or cannot be started.
@@ -216,6 +217,11 @@ pub fn detach<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> Result<(), Process
     };
     let mut command = Command::new(program);
     command.args(args).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if ["CLAUDE", "ANTHROPIC"].iter().any(|of_client| name.to_string_lossy().starts_with(of_client)) {
+            command.env_remove(name);
+        }
+    }
     let leave = || {
         nix::unistd::setsid()?;
         // SAFETY: the process has one thread here, and between `fork` and `exec` nothing is called but `_exit`.
@@ -343,6 +349,24 @@ mod tests {
         assert_eq!(said.status, 3);
         let left: i32 = said.stdout.trim().parse().unwrap();
         assert!(ProcessId::of(left).unwrap().signal(Signal::SIGTERM));
+    }
+
+    #[test]
+    fn what_is_detached_is_no_child_of_ours_and_in_a_session_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, told) = (dir.path().join("new"), dir.path().join("told"));
+        let script =
+            format!("cut -d' ' -f4,6 /proc/$$/stat > {0}; env >> {0}; mv {0} {1}", new.display(), told.display());
+        detach(Path::new("/bin/sh"), &["-c", &script]).unwrap();
+        let read = || std::fs::read_to_string(&told).ok();
+        let text = clock::wait_for(Duration::from_secs(20), Duration::from_millis(5), read).unwrap();
+        let (ids, env) = text.split_once('\n').unwrap();
+        let ids: Vec<i32> = ids.split(' ').map(|id| id.parse().unwrap()).collect();
+        let (us, ours) = (nix::unistd::getpid(), nix::unistd::getsid(None).unwrap());
+        assert!(ids[0] != us.as_raw() && ids[1] != ours.as_raw(), "{ids:?}");
+        assert!(!env.lines().any(|line| line.starts_with("CLAUDE")), "{env}");
+        let absent = detach(Path::new("/nowhere/program"), &["x"]).unwrap_err();
+        assert!(matches!(absent, ProcessError::NotFound(_)), "{absent}");
     }
 
     #[test]
