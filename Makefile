@@ -3,6 +3,7 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
+SCHEMATHESIS := .schemathesis/bin/schemathesis
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
@@ -12,14 +13,23 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 # A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
-TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
+TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2 curl
 
-tools: ## install what the tests and the demo need (tmux, systemd; Debian)
+tools: $(SCHEMATHESIS) ## install what the tests and the demo need (tmux, systemd; Debian)
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
 	[ -z "$$missing" ] || { \
 	  [ "$$(id -u)" = 0 ] || { echo "install$$missing, or run make as root" >&2; exit 1; }; \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; }
+
+# Checks `control` against its OpenAPI description; an environment of its own, with every version pinned.
+$(SCHEMATHESIS): tests/schemathesis.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "install python3-venv, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; }
+	python3 -m venv --clear .schemathesis
+	.schemathesis/bin/pip install --quiet --disable-pip-version-check -r tests/schemathesis.txt
+	touch $@
 
 build: ## build the release program
 	$(CARGO) build --release

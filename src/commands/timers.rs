@@ -52,6 +52,12 @@ struct Which {
 struct Install {
     #[command(flatten)]
     which: Which,
+    /// The socket on which requests are answered as well (see `control`); once there it stays
+    #[arg(long, conflicts_with = "no_control")]
+    control: bool,
+    /// Take that socket away
+    #[arg(long)]
+    no_control: bool,
     /// Print the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -77,6 +83,9 @@ struct Remove {
 struct Print {
     #[command(flatten)]
     which: Which,
+    /// The socket on which requests are answered as well
+    #[arg(long, conflicts_with = "cron")]
+    control: bool,
     /// Lines for a crontab, for hosts without systemd
     #[arg(long, conflicts_with_all = ["generic", "system"])]
     cron: bool,
@@ -97,11 +106,30 @@ struct Print {
 /// If the configuration is invalid, or systemd is not there or refuses.
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
     match &args.verb {
-        Verb::Install(args) => install::install(&Setting::of(global, &args.which)?, args.dry_run),
-        Verb::Remove(args) => install::remove(&Setting::of(global, &args.which)?, args.end_sessions, args.dry_run),
-        Verb::List(which) => list::list(&Setting::of(global, which)?),
+        Verb::Install(args) => {
+            let control = match (args.control, args.no_control) {
+                (true, _) => Control::Wanted,
+                (_, true) => Control::Unwanted,
+                _ => Control::AsItIs,
+            };
+            install::install(&Setting::of(global, &args.which, control)?, args.dry_run)
+        }
+        Verb::Remove(args) => {
+            let setting = Setting::of(global, &args.which, Control::AsItIs)?;
+            install::remove(&setting, args.end_sessions, args.dry_run)
+        }
+        Verb::List(which) => list::list(&Setting::of(global, which, Control::AsItIs)?),
         Verb::Print(args) => print(global, args),
     }
+}
+
+/// Whether the socket of `control` is among the units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Control {
+    Wanted,
+    Unwanted,
+    /// If it is there.
+    AsItIs,
 }
 
 /// What the verbs work on.
@@ -114,7 +142,7 @@ struct Setting {
 }
 
 impl Setting {
-    fn of(global: &Global, which: &Which) -> Result<Self> {
+    fn of(global: &Global, which: &Which, control: Control) -> Result<Self> {
         let (env, flavour) = whose(global, which)?;
         let place = place(&env, flavour)?;
         let filling = Filling::of(&place)
@@ -123,7 +151,12 @@ impl Setting {
             Flavour::User => paths::Roots::from_env()?.config_home.join("systemd/user"),
             Flavour::System { .. } => PathBuf::from("/etc/systemd/system"),
         };
-        Ok(Self { units: timers::units(&filling), env, place, dir })
+        let control = match control {
+            Control::Wanted => true,
+            Control::Unwanted => false,
+            Control::AsItIs => dir.join(timers::CONTROL).exists(),
+        };
+        Ok(Self { units: timers::units(&filling, control), env, place, dir })
     }
 
     fn systemctl(&self) -> Result<systemd::Systemctl> {
@@ -205,6 +238,11 @@ fn place(env: &Env, flavour: Flavour) -> Result<Place> {
         tmux_tmpdir: paths::var("TMUX_TMPDIR").map(|dir| text(dir.as_ref())).transpose()?,
         tmux: words,
         socket_dir,
+        listen: match &config.control.listen {
+            None => None,
+            Some(crate::config::Listen::Path(path)) => Some(text(path)?),
+            Some(crate::config::Listen::Tcp(address)) => Some(address.to_string()),
+        },
         inboxes: queue::projects(config).into_iter().map(inbox).collect::<Result<_>>()?,
         intervals: Intervals {
             dispatch: config.dispatch.interval,
@@ -221,7 +259,7 @@ fn print(global: &Global, args: &Print) -> Result<Exit> {
     if args.cron {
         // The locks that the lines name lie there: it must be there before cron's first run.
         Env::new(global)?;
-        let setting = Setting::of(global, &args.which)?;
+        let setting = Setting::of(global, &args.which, Control::Unwanted)?;
         let lines = timers::cron::lines(&setting.place)?;
         match out.json {
             true => out.object(&serde_json::json!({ "version": 1, "lines": lines.lines().collect::<Vec<_>>() })),
@@ -231,9 +269,11 @@ fn print(global: &Global, args: &Print) -> Result<Exit> {
     }
     let units = if args.generic {
         let program = args.program.clone().map_or_else(paths::this_program, Ok)?;
-        timers::units(&Filling::generic(&text(&paths::absolute_path(&program)?)?)?)
+        // Nothing of a package is enabled by itself.
+        timers::units(&Filling::generic(&text(&paths::absolute_path(&program)?)?)?, true)
     } else {
-        Setting::of(global, &args.which)?.units
+        let control = if args.control { Control::Wanted } else { Control::AsItIs };
+        Setting::of(global, &args.which, control)?.units
     };
     if let Some(dir) = &args.to {
         let dir = paths::absolute_path(dir)?;

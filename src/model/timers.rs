@@ -16,6 +16,9 @@ use quote::{assigned, path, word, words};
 /// The first line of every file that we write. Only files that begin so are ever overwritten or removed.
 pub const HEADER: &str = "# made by claude-failover timers install: edit with systemctl edit";
 
+/// The socket of `control`: installed only where that is asked for.
+pub const CONTROL: &str = "claude-failover-control.socket";
+
 /// The unit of the tmux server: the home of all sessions, never restarted, never stopped unasked.
 pub const TMUX: &str = "claude-failover-tmux.service";
 
@@ -127,6 +130,8 @@ pub struct Place {
     pub socket_dir: Option<String>,
     /// The inboxes of all projects.
     pub inboxes: Vec<String>,
+    /// Where requests come in: a path or `127.0.0.1:PORT`; none for the default place.
+    pub listen: Option<String>,
     /// How often.
     pub intervals: Intervals,
 }
@@ -143,8 +148,13 @@ pub struct Filling {
     kick: String,
     touch: String,
     inboxes: Vec<String>,
+    listen: String,
+    socket_user: String,
     intervals: Intervals,
 }
+
+/// Where requests come in unless the configuration says something else: in the manager's own runtime directory.
+pub const SOCKET: &str = "%t/claude-failover/control.sock";
 
 impl Filling {
     /// Checks and quotes what is to be filled in.
@@ -167,6 +177,17 @@ impl Filling {
                 format!("# The sessions and their logins are this user's.\nUser={}", quote::user(user)?)
             }
         };
+        let socket_user = match &place.flavour {
+            Flavour::User => String::new(),
+            Flavour::System { user } => {
+                format!("# And that is this user, not root alone.\nSocketUser={}", quote::user(user)?)
+            }
+        };
+        let listen = match &place.listen {
+            None => SOCKET.to_owned(),
+            Some(at) if at.parse::<std::net::SocketAddr>().is_ok() => at.clone(),
+            Some(at) => path(at)?,
+        };
         let socket_dir = match &place.socket_dir {
             Some(dir) => format!(
                 "# The directory of the socket may lie where a restart of the machine empties it.\n\
@@ -185,6 +206,8 @@ impl Filling {
             kick: path(&format!("{}/kick", place.state))?,
             touch: word(&format!("{}/kick/task", place.state))?,
             inboxes: place.inboxes.iter().map(|inbox| path(inbox)).collect::<Result<_, _>>()?,
+            listen,
+            socket_user,
             intervals: place.intervals,
         })
     }
@@ -206,6 +229,8 @@ impl Filling {
             kick: "%h/.local/state/claude-failover/kick".to_owned(),
             touch: "%h/.local/state/claude-failover/kick/task".to_owned(),
             inboxes: Vec::new(),
+            listen: SOCKET.to_owned(),
+            socket_user: String::new(),
             intervals: Intervals::default(),
         })
     }
@@ -256,6 +281,8 @@ const TEMPLATES: &[(&str, &str)] = templates!(
     "claude-failover-inbox.service",
     "claude-failover-inbox.path",
     "claude-failover-failed@.service",
+    "claude-failover-control.socket",
+    "claude-failover-control@.service",
 );
 const HARDENING: &str = include_str!("../../timers/hardening.conf");
 const HARDENING_SYSTEM: &str = include_str!("../../timers/hardening-system.conf");
@@ -264,7 +291,7 @@ const HARDENING_SYSTEM: &str = include_str!("../../timers/hardening-system.conf"
 #[must_use]
 pub fn is_our_name(name: &str) -> bool {
     name.strip_prefix("claude-failover-").is_some_and(|rest| {
-        [".service", ".timer", ".path"].iter().any(|end| rest.len() > end.len() && rest.ends_with(end))
+        [".service", ".timer", ".path", ".socket"].iter().any(|end| rest.len() > end.len() && rest.ends_with(end))
     })
 }
 
@@ -288,16 +315,19 @@ fn jitter(interval: SignedDuration) -> SignedDuration {
     (interval / 10).clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(30))
 }
 
-/// All units of a place.
+/// All units of a place; those of `control` where they are wanted.
 #[must_use]
-pub fn units(filling: &Filling) -> Vec<Unit> {
-    let unused = |name: &str| filling.inboxes.is_empty() && name.starts_with("claude-failover-inbox.");
+pub fn units(filling: &Filling, control: bool) -> Vec<Unit> {
+    let unused = |name: &str| {
+        (filling.inboxes.is_empty() && name.starts_with("claude-failover-inbox."))
+            || (!control && name.starts_with("claude-failover-control"))
+    };
     let all = TEMPLATES.iter().filter(|(name, _)| !unused(name));
     all.map(|(name, template)| Unit { name, text: rendered(name, template, filling) }).collect()
 }
 
 fn rendered(name: &str, template: &str, f: &Filling) -> String {
-    let job = name.trim_start_matches("claude-failover-").split('.').next().unwrap_or_default();
+    let job = name.trim_start_matches("claude-failover-").split(['.', '@']).next().unwrap_or_default();
     let interval = f.intervals.of(job).unwrap_or_default();
     let inboxes: Vec<String> =
         f.inboxes.iter().take(MOST_INBOXES).map(|inbox| format!("PathChanged={inbox}")).collect();
@@ -318,6 +348,8 @@ fn rendered(name: &str, template: &str, f: &Filling) -> String {
                 "ENVIRONMENT" => f.environment.clone(),
                 "USER" => f.user.clone(),
                 "TMUX" => f.tmux.clone(),
+                "LISTEN" => f.listen.clone(),
+                "SOCKET_USER" => f.socket_user.clone(),
                 "SOCKET_DIR" => f.socket_dir.clone(),
                 "KICK" => f.kick.clone(),
                 "TOUCH" => f.touch.clone(),

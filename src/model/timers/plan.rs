@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::{TMUX, Unit, is_ours};
+use super::{CONTROL, TMUX, Unit, is_ours};
 
 /// A unit as the manager knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -71,6 +71,8 @@ pub enum Step {
     ResetFailed(Vec<String>),
     /// The manager reads its files again.
     Reload,
+    /// It runs with an earlier text and is started anew.
+    Restart(String),
     /// Started by itself from now on, and started now; what runs already goes on.
     EnableNow(Vec<String>),
 }
@@ -104,12 +106,23 @@ pub fn install(units: &[Unit], before: &Before) -> Vec<Step> {
     let stale: Vec<&String> =
         before.files.iter().filter(|(name, text)| is_ours(text) && !wanted(name)).map(|(name, _)| name).collect();
     if !stale.is_empty() {
-        steps.push(Step::DisableNow(stale.iter().map(|name| (*name).clone()).collect()));
+        // A template starts nothing by itself, and has nothing that could be stopped by its name.
+        let one: Vec<String> =
+            stale.iter().filter(|name| !name.contains('@')).map(|name| (*name).clone()).collect();
+        if !one.is_empty() {
+            steps.push(Step::DisableNow(one));
+        }
         steps.extend(stale.iter().map(|name| Step::Remove((*name).clone())));
         reload = true;
     }
     if reload {
         steps.push(Step::Reload);
+    }
+    // A timer takes a new text by itself; a socket goes on to listen where it was. What it has accepted is not touched.
+    let moved = |step: &Step| matches!(step, Step::Write { name, is_change: true, .. } if name == CONTROL);
+    let outdated = before.loaded(CONTROL).is_outdated && wanted(CONTROL);
+    if (steps.iter().any(moved) || outdated) && before.loaded(CONTROL).active == "active" {
+        steps.push(Step::Restart(CONTROL.to_owned()));
     }
     let is_up = |unit: &&&Unit| {
         let loaded = before.loaded(unit.name);
