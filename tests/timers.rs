@@ -163,7 +163,10 @@ fn the_socket_comes_and_goes_when_it_is_told_to() {
     w.write("config.yaml", w.read("config.yaml") + &format!("\ncontrol: {{listen: {listen}}}\n"));
     let said = recorded(&w, &["timers", "install"], &[]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(w.read("manager/log"), "daemon-reload\nrestart claude-failover-control.socket\n");
+    assert_eq!(
+        w.read("manager/log"),
+        "stop claude-failover-control.socket\ndaemon-reload\nenable --now --quiet claude-failover-control.socket\n"
+    );
     is_installed(&w, "moved");
     w.write("manager/log", "");
     let said = recorded(&w, &["timers", "install", "--no-control"], &[]);

@@ -221,14 +221,6 @@ impl Systemctl {
         self.tell("stop", &[], &[unit.to_owned()])
     }
 
-    /// Stops a unit and starts it anew.
-    ///
-    /// # Errors
-    /// If it cannot be.
-    pub fn restart(&self, unit: &str) -> Result<(), SystemdError> {
-        self.tell("restart", &[], &[unit.to_owned()])
-    }
-
     /// Forgets that units have failed.
     ///
     /// # Errors

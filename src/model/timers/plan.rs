@@ -71,8 +71,8 @@ pub enum Step {
     ResetFailed(Vec<String>),
     /// The manager reads its files again.
     Reload,
-    /// It runs with an earlier text and is started anew.
-    Restart(String),
+    /// It listens where it was until it is started anew.
+    Close(String),
     /// Started by itself from now on, and started now; what runs already goes on.
     EnableNow(Vec<String>),
 }
@@ -96,6 +96,11 @@ pub fn install(units: &[Unit], before: &Before) -> Vec<Step> {
             }
             there => {
                 let (name, text) = (unit.name.to_owned(), unit.text.clone());
+                // A timer takes a new text by itself, a socket goes on to listen at its old place. Closed before it is
+                // written: a run that is killed in between leaves one that is down, and that is seen.
+                if unit.name == CONTROL && there.is_some() && before.loaded(CONTROL).active == "active" {
+                    steps.push(Step::Close(name.clone()));
+                }
                 steps.push(Step::Write { name, text, is_change: there.is_some() });
                 reload = true;
             }
@@ -118,15 +123,10 @@ pub fn install(units: &[Unit], before: &Before) -> Vec<Step> {
     if reload {
         steps.push(Step::Reload);
     }
-    // A timer takes a new text by itself; a socket goes on to listen where it was. What it has accepted is not touched.
-    let moved = |step: &Step| matches!(step, Step::Write { name, is_change: true, .. } if name == CONTROL);
-    let outdated = before.loaded(CONTROL).is_outdated && wanted(CONTROL);
-    if (steps.iter().any(moved) || outdated) && before.loaded(CONTROL).active == "active" {
-        steps.push(Step::Restart(CONTROL.to_owned()));
-    }
     let is_up = |unit: &&&Unit| {
         let loaded = before.loaded(unit.name);
-        loaded.file == "enabled" && loaded.active == "active"
+        let is_closed = steps.contains(&Step::Close(unit.name.to_owned()));
+        loaded.file == "enabled" && loaded.active == "active" && !is_closed
     };
     let down: Vec<&&Unit> = usable.iter().filter(|unit| unit.is_enabled() && !is_up(unit)).collect();
     let failed: Vec<String> = down

@@ -188,7 +188,8 @@ fn the_socket_is_there_only_where_it_is_wanted_and_moves_with_the_configuration(
         // A socket that listens goes on to do so at its old place.
         let steps = install(&of(&moved, true), &installed(&with));
         assert!(
-            matches!(&steps[..], [Step::Write { .. }, Step::Reload, Step::Restart(name)] if name == CONTROL),
+            matches!(&steps[..], [Step::Close(name), Step::Write { .. }, Step::Reload, Step::EnableNow(started)]
+                if name == CONTROL && *started == [CONTROL]),
             "{steps:?}"
         );
     }
