@@ -8,6 +8,7 @@
 )]
 
 mod checkpoint;
+mod control;
 mod hooks;
 mod janitor;
 mod switch;
@@ -65,13 +66,14 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`: only what these cost.
+    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`, `bench control`: only what these cost.
     match std::env::args().nth(1).as_deref() {
         Some("hooks") => return hooks::hooks(),
         Some("switch") => {
             switch::ticks();
             return switch::moves();
         }
+        Some("control") => return control::requests(),
         Some("checkpoint") => return checkpoint::transcripts(),
         Some("janitor") => return janitor::tidies(),
         _ => {}
@@ -127,4 +129,5 @@ fn main() {
     switch::moves();
     checkpoint::transcripts();
     janitor::tidies();
+    control::requests();
 }
