@@ -4,6 +4,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
 SCHEMATHESIS := .schemathesis/bin/schemathesis
+PROMTOOL := .tools/promtool
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
@@ -15,7 +16,7 @@ help: ## list the targets
 # A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
 TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2 curl
 
-tools: $(SCHEMATHESIS) ## install what the tests and the demo need (tmux, systemd; Debian)
+tools: $(SCHEMATHESIS) $(PROMTOOL) ## install what the tests and the demo need (tmux, systemd; Debian), promtool in .tools (git-ignored)
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
 	[ -z "$$missing" ] || { \
@@ -29,6 +30,14 @@ $(SCHEMATHESIS): tests/schemathesis.txt
 	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; }
 	python3 -m venv --clear .schemathesis
 	.schemathesis/bin/pip install --quiet --disable-pip-version-check -r tests/schemathesis.txt
+	touch $@
+
+# Only this one program of the package: installed, it would start a service.
+$(PROMTOOL):
+	mkdir -p .tools/prometheus
+	cd .tools/prometheus && { apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }; }
+	cd .tools/prometheus && dpkg -x prometheus_*.deb . && mv usr/bin/promtool ..
+	rm -rf .tools/prometheus
 	touch $@
 
 build: ## build the release program

@@ -19,3 +19,4 @@ pub mod self_test;
 pub mod status;
 pub mod stop;
 pub mod switch;
+pub mod timers;

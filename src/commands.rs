@@ -52,7 +52,10 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Init(args) => init::run(&cli.global, args),
         Command::Launch(args) => launch::run(&env()?, args),
         Command::Log(args) => log::run(&env()?, args),
-        Command::Notify(args) => notify::run(&env()?, args),
+        Command::Notify(args) => match env() {
+            Ok(env) => notify::run(&env, args),
+            Err(e) => notify::without_configuration(&cli.global, args, e),
+        },
         Command::QuotaCheck(args) => quota_check::run(&env()?, args),
         Command::Status(args) => status::run(&env()?, args),
         Command::Statusline(args) => statusline::run(&cli.global, args),

@@ -343,6 +343,27 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Who is told what, as YAML that [`Self::of_targets`] reads back. It holds no secret, only where each is read.
+    ///
+    /// # Errors
+    /// If it cannot be written as YAML.
+    pub fn targets_yaml(&self) -> Result<String> {
+        let value = serde_yaml::to_value(resolved::raw(self)).map(resolved::without_nothing);
+        let only = |value: serde_yaml::Value| BTreeMap::from([("notifications", value["notifications"].clone())]);
+        value.and_then(|value| serde_yaml::to_string(&only(value))).context("could not print the targets")
+    }
+
+    /// A configuration of nothing but targets, for telling and nothing else.
+    ///
+    /// # Errors
+    /// If it is none of those that [`Self::targets_yaml`] writes.
+    pub fn of_targets(text: &str, home: &Path) -> Result<Self> {
+        let text = format!("accounts: [{{name: none, home: /nonexistent}}]\n{text}");
+        parse(&text, None, &LoadInputs { home, strict: false }).context("could not use the targets that were kept")
+    }
+}
+
 /// Reads a configuration file.
 ///
 /// # Errors

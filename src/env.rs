@@ -8,6 +8,7 @@ use crate::config::{self, Config, LoadInputs};
 use crate::error::Mark;
 use crate::model::name::{AccountName, SessionName};
 use crate::model::notify::Event;
+use crate::model::notify::record::TargetRecord;
 use crate::model::session::{PoolSession, SessionRecord};
 use crate::output::Output;
 use crate::sys::guard_policy;
@@ -76,12 +77,20 @@ impl Env {
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
         let dir = paths::absolute_path(&dir)?;
         let store = Store::open(&dir)?;
-        let program = paths::this_program()?;
+        let env = Self::around(config, config_path, store, global)?;
         if let Some(source) = source
-            && let Err(e) = guard_policy::refresh(&dir, &config, &source, &program)
+            && let Err(e) = guard_policy::refresh(&dir, &env.config, &source, &env.program)
         {
             log::warn!("{e:#}");
         }
+        Ok(env)
+    }
+
+    /// With a configuration that was read already, and a state directory that need not be there.
+    ///
+    /// # Errors
+    /// If it cannot be told which program this is.
+    pub fn around(config: Config, config_path: PathBuf, store: Store, global: &Global) -> Result<Self> {
         Ok(Self {
             now: clock::now(),
             zone: TimeZone::system(),
@@ -91,8 +100,36 @@ impl Env {
             out: Output { json: global.json, quiet: global.quiet },
             dry_run: false,
             origin: None,
-            program,
+            program: paths::this_program()?,
         })
+    }
+
+    /// With nothing but the targets of the last configuration that was valid, to tell that this one is not; `None`
+    /// where none were kept.
+    ///
+    /// # Errors
+    /// If the state directory or what was kept cannot be used.
+    pub fn of_last_targets(global: &Global) -> Result<Option<Self>> {
+        let roots = Roots::from_env()?;
+        // What the configuration says of it cannot be known.
+        let dir = paths::absolute_path(&roots.state_dir(global.state_dir.as_deref(), None))?;
+        if !Store::at(&dir).is_laid_out() {
+            return Ok(None);
+        }
+        let store = Store::open(&dir)?;
+        let Some(text) = store.last_targets()? else { return Ok(None) };
+        let config = Config::of_targets(&text, &roots.home)?;
+        Ok(Some(Self {
+            now: clock::now(),
+            zone: TimeZone::system(),
+            config,
+            config_path: PathBuf::new(),
+            store,
+            out: Output { json: global.json, quiet: global.quiet },
+            dry_run: false,
+            origin: None,
+            program: paths::this_program()?,
+        }))
     }
 
     /// Like [`Self::new`], for what root does to the machine on behalf of the user whose state directory it is:
@@ -111,17 +148,7 @@ impl Env {
     pub fn of_user(global: &Global, roots: &Roots) -> Result<Self> {
         let (config, config_path) = load(roots, global, false)?;
         let dir = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
-        Ok(Self {
-            now: clock::now(),
-            zone: TimeZone::system(),
-            config,
-            config_path,
-            store: Store::at(&paths::absolute_path(&dir)?),
-            out: Output { json: global.json, quiet: global.quiet },
-            dry_run: false,
-            origin: None,
-            program: paths::this_program()?,
-        })
+        Self::around(config, config_path, Store::at(&paths::absolute_path(&dir)?), global)
     }
 
     /// The wrapper of the configured tmux.
@@ -194,11 +221,24 @@ impl Env {
 
     /// Tells people of an event without a line in the log: of what was seen, where nothing was changed.
     pub fn tell(&self, entry: &LogEntry<'_>) {
-        if self.wanted(entry).is_some() {
-            match self.store.lock() {
-                Ok(mut locked) => self.post(&mut locked, entry),
-                Err(e) => log::warn!("nobody is told of it: {e:#}"),
+        let Some(event) = entry.event(clock::now()) else { return };
+        // It lasts: that it was told counts from now on, however long ago that was.
+        let renews = |r: &TargetRecord| r.clone().renews(&event.id, event.at);
+        let targets = self.config.notify.targets.iter().map(|t| t.name.as_str());
+        let old: Vec<&str> = targets.filter(|name| self.store.target(name).is_ok_and(|r| renews(&r))).collect();
+        if old.is_empty() && self.wanted(entry).is_none() {
+            return;
+        }
+        match self.store.lock() {
+            Ok(mut locked) => {
+                self.post(&mut locked, entry);
+                for name in old {
+                    if let Err(e) = locked.update_target(name, |r| r.renews(&event.id, event.at)) {
+                        log::warn!("target `{name}` may be told of it again: {e:#}");
+                    }
+                }
             }
+            Err(e) => log::warn!("nobody is told of it: {e:#}"),
         }
     }
 
@@ -214,13 +254,14 @@ impl Env {
         }
     }
 
-    /// The event of a line of the log, if there is one and a target is to be told of it that was not told yet.
+    /// The event of a line of the log, if there is one, for the targets that are to be told of it and were not yet.
     fn wanted(&self, entry: &LogEntry<'_>) -> Option<Event> {
-        let event = entry.event(clock::now())?;
-        let mut concerned = self.config.notify.targets.iter().filter(|t| t.policy.concerns(&event));
+        let mut event = entry.event(clock::now())?;
         // What cannot be read was told nothing, as far as we know.
         let is_open = |name: &str| self.store.target(name).map_or(true, |r| !r.is_through_with(&event.id));
-        concerned.any(|t| is_open(&t.name)).then_some(event)
+        let concerned = self.config.notify.targets.iter().filter(|t| t.policy.concerns(&event));
+        event.targets = concerned.map(|t| t.name.clone()).filter(|name| is_open(name)).collect();
+        (!event.targets.is_empty()).then_some(event)
     }
 }
 
@@ -234,7 +275,11 @@ pub fn load(roots: &Roots, global: &Global, strict: bool) -> Result<(Config, Pat
     Ok((config, path))
 }
 
-fn config_path(roots: &Roots, global: &Global) -> Result<PathBuf> {
+/// Where the configuration is, or should be.
+///
+/// # Errors
+/// If there is none.
+pub fn config_path(roots: &Roots, global: &Global) -> Result<PathBuf> {
     paths::absolute_path(&roots.config_file(global.config.as_deref())?)
 }
 

@@ -22,6 +22,7 @@ pub mod init;
 pub mod janitor;
 pub mod journal;
 pub mod log;
+pub mod metrics;
 pub mod moving;
 pub mod name;
 pub mod notify;

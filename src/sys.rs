@@ -31,4 +31,4 @@ pub mod store;
 pub mod systemd;
 pub mod tmux;
 pub mod transcript;
-pub mod user_manager;
+pub mod user;

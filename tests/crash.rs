@@ -892,12 +892,13 @@ fn doctor_that_fixes_is_killed_anywhere() {
 
 #[test]
 fn init_is_killed_anywhere() {
+    use crate::timers::recorded;
     let run = |w: &World, env: &[(&str, &str)]| {
         let app = w.path("app").display().to_string();
         let config = w.path("home/c/config.yaml").display().to_string();
         let account = format!("main={}", w.path("fresh").display());
-        let args = ["--config", &config, "init", "--yes", "--account", &account, "--project", &app];
-        w.cf_env(&args, env).code
+        let args = ["--config", &config, "init", "--yes", "--timers", "--account", &account, "--project", &app];
+        recorded(w, &args, env).code
     };
     let prepare = |w: &World| {
         let _ = std::fs::remove_dir_all(w.path("app/.agent-queue"));
@@ -911,10 +912,25 @@ fn init_is_killed_anywhere() {
         {
             assert!(w.path(dir).is_dir(), "point {n}: {dir}");
         }
-        let again = w.json(&["--config", &config, "init", "--yes"]);
-        assert_eq!(again["actions"], serde_json::json!([]), "point {n}: {again}");
+        let again = recorded(w, &["--json", "--config", &config, "init", "--yes", "--timers"], &[]);
+        let said: serde_json::Value =
+            serde_json::from_str(&again.out).unwrap_or_else(|e| panic!("{e}: {again:?}"));
+        assert_eq!(said["actions"], serde_json::json!([]), "point {n}: {again:?}");
+        let kept = crate::common::tree(&w.path("home/.config/systemd/user"));
+        assert!(kept.len() > 15, "point {n}: units: {:?}", kept.keys());
         let litter: Vec<_> = crate::common::tree(&w.path("fresh")).into_keys().collect();
         assert!(litter.len() <= 3, "point {n}: {litter:?}");
     };
-    sweep_run(&["init"], 30, prepare, settle, run);
+    sweep_run(&["init"], 100, prepare, settle, run);
+}
+
+#[test]
+fn status_for_a_collector_is_killed_anywhere() {
+    let args = ["status", "--prometheus", "collector/pool.prom"];
+    let prepare = |w: &World| w.write("collector/pool.prom", "an older one\n");
+    sweep(&args, 5, prepare, |w, n| {
+        let text = w.read("collector/pool.prom");
+        assert!(text.starts_with("# HELP claude_failover_build_info "), "point {n}: {text}");
+        assert_eq!(crate::common::tree(&w.path("collector")).len(), 1, "point {n}: something is left over");
+    });
 }

@@ -1,5 +1,7 @@
 //! `doctor`: each fault is found in a world that has it, and `--fix` mends just what is safe.
 
+mod units;
+
 use std::os::unix::fs::PermissionsExt;
 
 use crate::common::{SOON, World, tree, until};
@@ -15,7 +17,7 @@ pub fn sound() -> World {
     }
     w.ok(&["account", "add", "main"]);
     w.ok(&["deploy-hook"]);
-    for command in ["watch", "dispatch", "quota-check"] {
+    for command in ["watch", "dispatch", "quota-check", "checkpoint", "janitor"] {
         w.ok(&[command]);
     }
     let config = w.read("config.yaml");
@@ -171,11 +173,32 @@ fn each_fault_of_a_world_is_found() {
         },
         &take("app/.agent-queue/inbox/bad.md"),
     );
+    let target = "notifications: {targets: [{name: x, kind: desktop}]}\n";
     with(
-        "a target without its secret",
+        "a target that refuses",
         "notify-target",
-        &put("state/outbox/targets/x.json", "{\"version\":1,\"trouble\":{\"fault\":true,\"why\":\"no secret\"}}"),
-        &take("state/outbox/targets/x.json"),
+        &|| {
+            lines(target)();
+            w.write(
+                "state/outbox/targets/x.json",
+                "{\"version\":1,\"trouble\":{\"fault\":true,\"why\":\"refused\"}}",
+            );
+        },
+        &|| {
+            restored();
+            take("state/outbox/targets/x.json")();
+        },
+    );
+    with(
+        "an old client",
+        "client-old",
+        &|| {
+            w.write("old", "#!/bin/sh\necho '2.0.1 (Claude Code)'\n");
+            chmod(&w, "old", 0o755);
+            let agent = crate::common::bin("stand-in-agent").display().to_string();
+            changed(&agent, &w.path("old").display().to_string())();
+        },
+        &restored,
     );
     with(
         "a message that was given up",
@@ -230,6 +253,38 @@ fn each_fault_of_a_world_is_found() {
     );
 }
 
+/// One finding by its code.
+fn finding(w: &World, code: &str) -> serde_json::Value {
+    let said = w.json(&["doctor"]);
+    let all = said["findings"].as_array().unwrap_or_else(|| panic!("{said}")).iter();
+    all.clone().find(|f| f["code"] == code).unwrap_or_else(|| panic!("no {code}: {said}")).clone()
+}
+
+#[test]
+fn sessions_and_the_configuration_are_compared_both_ways() {
+    let w = sound();
+    let config = w.read("config.yaml");
+    let pool = config.replace("pool:", "pool:\n  dedicated: [{name: mine, project: ROOT/web}]");
+    let pool = pool.replace("ROOT", w.path("").display().to_string().trim_end_matches('/'));
+    w.write("config.yaml", &pool);
+    w.ok(&["deploy-hook"]);
+    w.ok(&["launch", "mine"]);
+    until("it runs", SOON, || w.session("mine")["client"]["pid"].is_i64());
+    assert_eq!(codes(&w), Vec::<String>::new());
+    // Taken out of the configuration while it runs.
+    w.write("config.yaml", &config);
+    assert!(codes(&w).contains(&"session-unconfigured".to_owned()), "{:?}", codes(&w));
+    // Its client dies: brought back, or not.
+    w.write("config.yaml", &pool);
+    w.tmux(&["kill-session", "-t", "=mine"]);
+    until("it is gone", SOON, || codes(&w) == ["session-down"]);
+    assert!(finding(&w, "session-down")["remedy"].as_str().unwrap().starts_with("claude-failover watch"));
+    w.write("config.yaml", format!("{pool}watcher: {{dedicated_resume: false}}\n"));
+    let found = finding(&w, "session-down");
+    assert_eq!(found["remedy"], "claude-failover launch mine");
+    assert!(found["message"].as_str().unwrap().contains("`watcher.dedicated_resume` is off"), "{found}");
+}
+
 #[test]
 fn what_is_safe_is_fixed_each_shown_first_and_a_dry_run_only_shows() {
     let w = sound();
@@ -253,6 +308,8 @@ fn what_is_safe_is_fixed_each_shown_first_and_a_dry_run_only_shows() {
     let carried: Vec<&str> = real.err.lines().filter_map(|l| l.strip_prefix("fix: ")).collect();
     assert_eq!(carried, planned, "the plan that was shown is the one that is carried out");
     assert!(planned.len() >= 10, "{planned:?}");
+    // When it last ran stood in its lock file.
+    w.ok(&["watch"]);
     assert_eq!(codes(&w), Vec::<String>::new());
     assert_eq!((mode(&w, "state/accounts"), mode(&w, "acct")), (0o700, 0o700));
     assert!(w.path("state/kick").is_dir() && w.path("state/lock/watch.lock").exists());

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::common::{SOON, World, bin, tree, until};
+use crate::timers::recorded;
 
 /// A world with nothing but projects and a client on the path.
 fn nothing() -> World {
@@ -80,6 +81,43 @@ fn what_is_there_is_kept_and_what_is_missing_is_made() {
 }
 
 #[test]
+fn the_units_are_installed_where_that_is_asked_for() {
+    let w = nothing();
+    let app = w.path("app").display().to_string();
+    let args = ["init", "--account", "main", "--project", &app, "--yes"];
+    let units = w.path("home/.config/systemd/user");
+    let dry = recorded(&w, &[&args[..], &["--timers", "--dry-run"]].concat(), &[]);
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert!(dry.out.contains("would write claude-failover-watch.timer") && !units.exists(), "{dry:?}");
+    assert!(!w.path(CONFIG).exists() && !w.path("manager/log").exists());
+    // Without a word they are left alone, and it is said how they come.
+    for more in [&[][..], &["--no-timers"]] {
+        let said = recorded(&w, &[&args[..], more].concat(), &[]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.err.contains("claude-failover timers install") && !units.exists(), "{said:?}");
+    }
+    let said = recorded(&w, &[&args[..], &["--timers"]].concat(), &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("wrote claude-failover-watch.timer"), "{said:?}");
+    assert!(!said.out.contains("timers-missing"), "doctor comes after it: {said:?}");
+    assert!(w.read("manager/log").contains("enable --now"));
+    let (files, log) = (tree(&units), w.read("manager/log"));
+    let again = recorded(&w, &[&args[..], &["--timers"]].concat(), &[]);
+    assert!(again.code == 0 && again.out.contains("nothing to do: everything is there"), "{again:?}");
+    assert_eq!((tree(&units), w.read("manager/log")), (files, log));
+    let said = recorded(&w, &args, &[]);
+    assert!(!said.err.contains("timers install"), "they are there: {said:?}");
+    // Where they cannot be installed everything else is done, and that is a failure.
+    let w = nothing();
+    let app = w.path("app").display().to_string();
+    let args = ["init", "--account", "main", "--project", &app, "--yes"];
+    w.write("manager/is", "offline\n");
+    let said = recorded(&w, &[&args[..], &["--timers"]].concat(), &[]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(w.path(CONFIG).exists() && said.out.contains("timers print --cron"), "{said:?}");
+}
+
+#[test]
 fn what_cannot_be_guessed_is_asked_for_by_flags_and_nothing_is_half_done() {
     let w = nothing();
     let said = w.cf(&["init"]);
@@ -122,9 +160,12 @@ fn a_used_home_and_projects_with_queues_are_found() {
 fn on_a_terminal_it_asks_little_and_shows_before_it_writes() {
     let w = nothing();
     let program = bin("claude-failover").display().to_string();
+    // A manager that notes what it is told.
+    assert_eq!(recorded(&w, &["timers", "print", "--generic"], &[]).code, 0);
+    let path = w.path("bin").display().to_string();
     // The server of the world has a terminal of its own; whoever says no has changed nothing.
     let start = |name: &str| {
-        let run = format!("{program} init; echo ended $?; sleep 60");
+        let run = format!("PATH={path}:/usr/bin:/bin {program} init; echo ended $?; sleep 60");
         w.tmux(&["new-session", "-d", "-s", name, "-x", "200", "-y", "200", "sh", "-c", &run]);
     };
     let screen = |name: &str| w.tmux(&["capture-pane", "-p", "-t", &format!("={name}:")]).out;
@@ -140,12 +181,14 @@ fn on_a_terminal_it_asks_little_and_shows_before_it_writes() {
         answer(name, "how many sessions", "many");
         until("it asks again", SOON, || screen(name).contains("a number from 1 to 100"));
         answer(name, "a number from 1 to 100", "2");
+        answer(name, "let systemd run it", "");
         answer(name, "go on?", last);
     };
     start("no");
     questions("no", "n");
     until("it ends", SOON, || screen("no").contains("ended 1"));
     assert!(!w.path(CONFIG).exists() && !w.path("state").exists(), "{}", screen("no"));
+    assert!(!w.path("manager/log").exists(), "{}", screen("no"));
     start("yes");
     questions("yes", "");
     for account in ["me", "you"] {
@@ -158,4 +201,5 @@ fn on_a_terminal_it_asks_little_and_shows_before_it_writes() {
         "{text}"
     );
     assert!(screen("yes").contains("login-missing"), "{}", screen("yes"));
+    assert!(w.read("manager/log").contains("enable --now"), "{}", screen("yes"));
 }

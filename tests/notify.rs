@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::common::{Said, World, tree};
 
-const TOKEN: &str = "123456:AAbbCCddEEff-gg_hh";
+pub const TOKEN: &str = "123456:AAbbCCddEEff-gg_hh";
 const NOON: &str = "2026-01-10T12:00:00Z";
 
 /// A request as a service has seen it.
@@ -44,7 +44,7 @@ impl Service {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), Box::new(answer))
     }
 
-    fn on(listener: TcpListener, answer: Answers) -> Self {
+    pub fn on(listener: TcpListener, answer: Answers) -> Self {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (all, answer) = (seen.clone(), Arc::new(Mutex::new(answer)));
@@ -106,12 +106,12 @@ pub fn good() -> Answer {
     Some((200, String::new(), json!({ "ok": true, "id": "x" }).to_string()))
 }
 
-fn answer(status: u16, body: &Value) -> Answer {
+pub fn answer(status: u16, body: &Value) -> Answer {
     Some((status, String::new(), body.to_string()))
 }
 
 /// A world with these targets, a token in `token`.
-fn world(targets: &str) -> World {
+pub fn world(targets: &str) -> World {
     let w = World::new();
     w.write("token", format!("{TOKEN}\n"));
     std::fs::set_permissions(w.path("token"), std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -119,30 +119,30 @@ fn world(targets: &str) -> World {
     w
 }
 
-fn configure(w: &World, targets: &str) {
+pub fn configure(w: &World, targets: &str) {
     let root = w.path("").display().to_string();
     let targets = targets.replace("ROOT/", &root);
     w.config(&format!("notifications:\n  timeout: 1s\n  targets:\n{targets}"));
 }
 
-fn telegram(port: u16, more: &str) -> String {
+pub fn telegram(port: u16, more: &str) -> String {
     format!(
         "  - {{name: phone, kind: telegram, api: 'http://127.0.0.1:{port}', chat: 5, secret: {{file: ROOT/token}}{more}}}\n"
     )
 }
 
-fn webhook(port: u16, more: &str) -> String {
+pub fn webhook(port: u16, more: &str) -> String {
     format!("  - {{name: hook, kind: webhook, url: 'http://127.0.0.1:{port}/x'{more}}}\n")
 }
 
 /// A moment some minutes after noon.
-fn at(minutes: i64) -> String {
+pub fn at(minutes: i64) -> String {
     let noon: jiff::Timestamp = NOON.parse().unwrap();
     noon.checked_add(jiff::SignedDuration::from_mins(minutes)).unwrap().to_string()
 }
 
 /// Notes that a unit failed, and drains.
-fn fail(w: &World, unit: &str, minutes: i64) -> Said {
+pub fn fail(w: &World, unit: &str, minutes: i64) -> Said {
     let result =
         [("MONITOR_SERVICE_RESULT", "exit-code"), ("MONITOR_EXIT_CODE", "exited"), ("MONITOR_EXIT_STATUS", "3")];
     let now = at(minutes);
@@ -150,17 +150,17 @@ fn fail(w: &World, unit: &str, minutes: i64) -> Said {
     w.cf_env(&["notify", "--unit-failed", unit], &env)
 }
 
-fn notify(w: &World, minutes: i64) -> Said {
+pub fn notify(w: &World, minutes: i64) -> Said {
     w.cf_env(&["notify"], &[("CLAUDE_FAILOVER_NOW", &at(minutes))])
 }
 
-fn waiting(w: &World) -> usize {
+pub fn waiting(w: &World) -> usize {
     let listed = std::fs::read_dir(w.path("state/outbox")).unwrap();
     listed.flatten().filter(|e| e.file_name().to_string_lossy().ends_with(".json")).count()
 }
 
 /// Nothing that was said or kept has the token in it.
-fn is_secret(w: &World, said: &[&Said]) {
+pub fn is_secret(w: &World, said: &[&Said]) {
     for said in said {
         assert!(!said.out.contains("AAbbCC") && !said.err.contains("AAbbCC"), "{said:?}");
     }

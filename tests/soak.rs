@@ -1,12 +1,16 @@
 //! Days of work in minutes: a clock that runs fast, clients, servers and our own commands that die, accounts
-//! that run out. Afterwards every task is where it belongs, with its body as it was, and nothing has grown.
+//! that run out, a target that is down. Afterwards every task is where it belongs, with its body as it was, each
+//! event was told once, and nothing has grown.
 //!
 //! `make test` runs a short one; `make soak` three days with twenty sessions and five hundred tasks.
 
 use crate::common::{World, bin, tree};
+use crate::notify::{Service, good};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How much of it.
@@ -32,6 +36,7 @@ struct Figures {
     clients_killed: u32,
     servers_killed: u32,
     limits_hit: u32,
+    outages: u32,
     slowest: BTreeMap<&'static str, Duration>,
 }
 
@@ -45,6 +50,49 @@ struct Soak {
     /// Until when an account is full.
     full: BTreeMap<&'static str, jiff::Timestamp>,
     figures: Figures,
+    target: Target,
+}
+
+/// Somebody who is told everything, over a line that is down now and then.
+struct Target {
+    service: Service,
+    down: Arc<AtomicBool>,
+    /// Until when.
+    until: Option<jiff::Timestamp>,
+    /// The message's id and its events, as they came.
+    taken: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+impl Target {
+    fn new() -> Self {
+        let (down, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (is_down, takes) = (down.clone(), taken.clone());
+        let service = Service::new(move |_, request| {
+            if is_down.load(Ordering::Relaxed) {
+                return Some((503, String::new(), String::new()));
+            }
+            let id = request.header("idempotency-key").unwrap_or_default().to_owned();
+            takes.lock().unwrap().push((id, request.body["events"].clone()));
+            good()
+        });
+        Self { service, down, until: None, taken }
+    }
+
+    /// Each event in one message, each message always the same; what was told, by kind and what it is about.
+    fn told(&self) -> BTreeSet<(String, String)> {
+        let (mut messages, mut events) = (BTreeMap::new(), BTreeMap::new());
+        for (id, body) in self.taken.lock().unwrap().iter() {
+            assert!(!id.is_empty(), "a message without an id: {body}");
+            let first = messages.entry(id.clone()).or_insert_with(|| body.clone());
+            assert_eq!(first, body, "the same message with other events");
+            for event in body.as_array().unwrap() {
+                let other = events.insert(event["id"].to_string(), (id.clone(), event.clone()));
+                assert!(other.is_none_or(|(other, _)| other == *id), "told twice: {event}");
+            }
+        }
+        let word = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+        events.into_values().map(|(_, event)| (word(&event, "kind"), word(&event, "subject"))).collect()
+    }
 }
 
 #[test]
@@ -76,7 +124,15 @@ impl Soak {
             .replace("max: 3}", &format!("max: {}}}", size.sessions))
             .replace("max_sessions: 3", &format!("max_sessions: {}", size.sessions))
             .replace(&agent, &w.path("agent").display().to_string());
-        w.write("config.yaml", config);
+        let target = Target::new();
+        let more = format!(
+            "janitor: {{archive_done_after: {after}h, archive_failed_after: {after}h}}\n\
+             notifications: {{timeout: 2s, targets: [{{name: hook, kind: webhook, \
+             url: 'http://127.0.0.1:{port}/x', severity: info, per_hour: 1000}}]}}\n",
+            after = size.hours / 3,
+            port = target.service.port
+        );
+        w.write("config.yaml", config + &more);
         w.write("agent", format!("#!/bin/sh\nCLAUDE_FAILOVER_NOW='{clock}' exec '{agent}' \"$@\"\n"));
         let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(w.path("agent"), runs).unwrap();
@@ -90,6 +146,7 @@ impl Soak {
             bodies: BTreeMap::new(),
             full: BTreeMap::new(),
             figures: Figures::default(),
+            target,
         };
         soak.w.ok(&["launch", "mine", "--prompt", "hello"]);
         soak.add_tasks(2);
@@ -156,15 +213,27 @@ impl Soak {
     fn round(&mut self) {
         self.figures.rounds += 1;
         self.add_tasks(0);
-        for command in ["watch", "dispatch", "quota-check", "checkpoint"] {
+        for command in ["watch", "dispatch", "quota-check", "checkpoint", "notify"] {
             self.run(command);
+        }
+        if self.chance(8) {
+            self.run("janitor");
         }
         self.hurt();
         self.nothing_twice();
     }
 
+    /// As the made-up clock has it: the time of a lock's file is the real one, and after a long silence the
+    /// janitor takes the clock for a wrong one.
+    fn ran_just_now(&self, command: &str) {
+        if let Ok(lock) = std::fs::File::open(self.w.path(&format!("state/lock/{command}.lock"))) {
+            lock.set_modified(self.now().into()).unwrap();
+        }
+    }
+
     fn run(&mut self, command: &'static str) {
         self.figures.runs += 1;
+        self.ran_just_now(command);
         let started = Instant::now();
         let mut child =
             self.w.command(&[command], &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -192,6 +261,16 @@ impl Soak {
             self.figures.servers_killed += 1;
         }
         let now = self.now();
+        if self.target.until.is_some_and(|until| until < now) {
+            self.target.until = None;
+            self.target.down.store(false, Ordering::Relaxed);
+        }
+        if self.chance(40) {
+            let minutes = i64::try_from(10 + self.below(300)).unwrap();
+            self.target.until = now.checked_add(jiff::SignedDuration::from_mins(minutes)).ok();
+            self.target.down.store(true, Ordering::Relaxed);
+            self.figures.outages += 1;
+        }
         let over: Vec<_> = self.full.iter().filter(|(_, until)| **until < now).map(|(home, _)| *home).collect();
         for home in over {
             self.full.remove(home);
@@ -250,21 +329,25 @@ impl Soak {
             let resets = self.now().as_second() + 5 * 3600;
             self.w.service(home, &json!({ "five_hour": 3, "resets_at": resets }));
         }
+        self.target.down.store(false, Ordering::Relaxed);
         self.add_tasks(self.size.tasks);
         let began = Instant::now();
         let settled = |w: &World| {
-            let waiting = std::fs::read_dir(w.path("app/.agent-queue/inbox")).unwrap().count();
+            let count = |dir: &str| std::fs::read_dir(w.path(dir)).unwrap().count();
+            let waiting = count("app/.agent-queue/inbox") + crate::notify::waiting(w);
             let names = (0..self.size.sessions).map(|n| format!("p-{n}"));
             waiting == 0 && names.into_iter().all(|s| w.session(&s)["lease"].is_null())
         };
         while !settled(&self.w) {
-            for command in ["watch", "dispatch", "quota-check"] {
+            for command in ["watch", "dispatch", "quota-check", "notify", "janitor"] {
+                self.ran_just_now(command);
                 let said = self.w.cf(&[command]);
-                assert!([0, 3].contains(&said.code), "{command}: {said:?}");
+                assert!([0, 3, 5].contains(&said.code), "{command}: {said:?}");
             }
             assert!(
                 began.elapsed() < Duration::from_secs(120),
-                "never settles: {}\n{}",
+                "never settles: {}\n{}\n{}",
+                self.w.cf(&["notify", "list"]).out,
                 self.w.cf(&["status"]).out,
                 self.w.cf(&["dispatch", "--dry-run"]).out
             );
@@ -273,20 +356,28 @@ impl Soak {
 
     fn check(&self) {
         self.nothing_twice();
-        let mut ends = BTreeMap::new();
+        let told = self.target.told();
         for (id, body) in &self.bodies {
             let place = self.w.place(id);
-            let file = match place.as_str() {
-                "done md" => format!("app/.agent-queue/done/{id}.md"),
-                "failed md" => format!("app/.agent-queue/failed/{id}.md"),
+            let (state, text) = match place.as_str() {
+                "done md" => ("done", self.w.read(&format!("app/.agent-queue/done/{id}.md"))),
+                "failed md" => ("failed", self.w.read(&format!("app/.agent-queue/failed/{id}.md"))),
+                "nowhere" => {
+                    let task = self.w.json(&["task", "show", id, "-p", "app"]);
+                    let text = task["text"].as_str().unwrap().to_owned();
+                    (if task["state"] == "done" { "done" } else { "failed" }, text)
+                }
                 other => panic!("{id}: {other}: {}", self.story(id)),
             };
-            let text = self.w.read(&file);
             assert!(text.ends_with(&format!("---\n{body}")), "{id}: the body has changed: {text}");
-            *ends.entry(place).or_insert(0) += 1;
             // What was told to fail has failed, and nothing else.
-            assert_eq!(body.contains("[[fail:"), file.contains("/failed/"), "{id}: {text}");
+            assert_eq!(body.contains("[[fail:"), state == "failed", "{id}: {text}");
+            let kind = if state == "done" { "task.done" } else { "task.given_up" };
+            let event = (kind.to_owned(), format!("app:{id}"));
+            assert!(told.contains(&event), "nobody was told: {event:?}\n{told:#?}\n{}", self.story(id));
         }
+        let parked = self.w.json(&["notify", "list"]);
+        assert_eq!(parked["targets"][0]["parked"], json!([]), "{parked}");
         let log = self.w.agent_log();
         let twice: Vec<_> = log.iter().filter(|l| !l["twice"].is_null()).collect();
         assert!(twice.is_empty(), "a conversation in two processes: {twice:?}");
@@ -320,14 +411,15 @@ impl Soak {
         let switches = state.keys().filter(|path| path.to_string_lossy().contains("/switch/history/")).count();
         let bytes: usize = state.values().map(Vec::len).sum();
         eprintln!(
-            "soak: seed {}: {} h in {:.0} s, {} sessions, {} tasks; {:?}; {switches} switches, {} log lines, \
-             state {} files, {} KiB",
+            "soak: seed {}: {} h in {:.0} s, {} sessions, {} tasks; {:?}; {switches} switches, {} messages, \
+             {} log lines, state {} files, {} KiB",
             self.size.seed,
             self.size.hours,
             took.as_secs_f64(),
             self.size.sessions,
             self.size.tasks,
             self.figures,
+            self.target.taken.lock().unwrap().len(),
             log.lines().count(),
             state.len(),
             bytes / 1024

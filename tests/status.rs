@@ -7,7 +7,7 @@ use crate::common::World;
 const NOW: &str = "2026-03-01T12:00:00Z";
 
 /// Sessions of all kinds, damaged records, tasks everywhere, two accounts with a history, a past switch, targets.
-fn everything() -> World {
+pub fn everything() -> World {
     let mut w = World::with_accounts();
     w.env.insert("CLAUDE_FAILOVER_NOW".into(), NOW.into());
     let root = w.path("").display().to_string();

@@ -267,7 +267,7 @@ fn what_the_units_and_cron_start_is_a_command_of_ours() {
 #[test]
 fn a_line_for_cron_runs_as_cron_runs_it() {
     let w = World::new();
-    w.task("t", "[[done]]");
+    w.task("t", "[[sleep:60]]");
     let lines = w.ok(&["timers", "print", "--cron"]);
     let line = lines.lines().find(|line| line.ends_with("-q dispatch")).unwrap();
     let command = line.splitn(6, ' ').nth(5).unwrap().replace("\\%", "%");
@@ -280,7 +280,8 @@ fn a_line_for_cron_runs_as_cron_runs_it() {
     };
     let said = run();
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(w.place("t"), "inbox md.dispatched");
+    // Under load the agent may have been faster than this look.
+    assert!(["inbox md.dispatched", "done md"].contains(&w.place("t").as_str()), "{}", w.place("t"));
     // While another holds the lock it does nothing, and says nothing: cron would send a mail.
     let lock = std::fs::File::open(w.path("state/lock/cron-dispatch.lock")).unwrap();
     lock.lock().unwrap();

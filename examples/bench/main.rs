@@ -10,6 +10,7 @@
 mod checkpoint;
 mod control;
 mod hooks;
+mod hour;
 mod janitor;
 mod switch;
 mod world;
@@ -66,7 +67,8 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`, `bench control`: only what these cost.
+    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`, `bench control`, `bench hour`: only what
+    // these cost.
     match std::env::args().nth(1).as_deref() {
         Some("hooks") => return hooks::hooks(),
         Some("switch") => {
@@ -76,6 +78,7 @@ fn main() {
         Some("control") => return control::requests(),
         Some("checkpoint") => return checkpoint::transcripts(),
         Some("janitor") => return janitor::tidies(),
+        Some("hour") => return hour::hour(),
         _ => {}
     }
     hooks::hooks();
@@ -130,4 +133,5 @@ fn main() {
     checkpoint::transcripts();
     janitor::tidies();
     control::requests();
+    hour::hour();
 }

@@ -104,7 +104,7 @@ pub fn ready(env: &Env, account: &Account, spec: &Spec) -> Result<Ready> {
             files: files.iter().map(|path| deployed::stamp(path)).collect(),
             overlay: mark(overlay.as_bytes()),
             project: guarded.map(|w| w.project),
-            broken: None,
+            ..Armed::default()
         };
         Ok(Ready { overlay, armed: Some(armed) })
     };
@@ -192,9 +192,13 @@ pub enum Look {
 #[must_use]
 pub fn look(env: &Env, record: &SessionRecord) -> Look {
     let Some(armed) = &record.armed else { return Look::Same };
-    let now: Vec<Stamp> = armed.files.iter().map(|file| deployed::stamp(&file.path)).collect();
+    let now = stamps(armed);
     if now == armed.files {
-        return Look::Same;
+        return match armed.broken {
+            // What was made is gone again.
+            Some(_) => Look::Holds(Armed { broken: None, found: String::new(), ..armed.clone() }),
+            None => Look::Same,
+        };
     }
     let overlay = env.store.overlay_path(&record.name);
     let text = deployed::text(&overlay).ok().flatten().unwrap_or_default();
@@ -225,5 +229,17 @@ pub fn look(env: &Env, record: &SessionRecord) -> Look {
     if let Some(gone) = managed::missing(&armed.files) {
         return Look::Broken(format!("the machine's entry was changed or removed: `{}`", gone.display()));
     }
-    Look::Holds(Armed { files: now, broken: None, ..armed.clone() })
+    Look::Holds(Armed { files: now, broken: None, found: String::new(), ..armed.clone() })
+}
+
+fn stamps(armed: &Armed) -> Vec<Stamp> {
+    armed.files.iter().map(|file| deployed::stamp(&file.path)).collect()
+}
+
+/// Notes that a guard does not hold any more. Found once more by a run after one that was killed, it is the same.
+pub fn breaks(armed: &mut Armed, why: String) {
+    if armed.broken.as_ref() != Some(&why) {
+        armed.found = mark(format!("{:?} {:?}", armed.files, stamps(armed)).as_bytes());
+        armed.broken = Some(why);
+    }
 }

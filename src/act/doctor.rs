@@ -24,11 +24,12 @@ use crate::model::account::AccountKind;
 use crate::model::doctor::{client, configuration, state, tmux};
 use crate::model::finding::{Finding, Severity};
 use crate::model::home::findings::findings as of_accounts;
+use crate::model::timers::Flavour;
 use crate::sys::home::{self, gather};
 use crate::sys::paths::{self, Roots};
 use crate::sys::store::Store;
 use crate::sys::tmux::TmuxError;
-use crate::sys::{claude, clock, machine as host, managed, queue, user_manager};
+use crate::sys::{claude, clock, machine as host, managed, queue};
 
 /// How long everything together may take.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -146,7 +147,8 @@ fn configuration_(around: &Around) -> Vec<Finding> {
 fn state_(around: &Around) -> Vec<Finding> {
     let root = around.store.root();
     let seen = around.store.inspect(|session| sessions::is_idle(around, session));
-    let allowed = around.env.as_ref().is_ok_and(|env| env.config.allow_volatile_state);
+    // What a configuration that cannot be read says of it is not known.
+    let allowed = around.env.as_ref().map_or(true, |env| env.config.allow_volatile_state);
     let exclusion = match around.store.locks_exclude() {
         // It is told that it is missing.
         _ if !seen.missing_locks.is_empty() || seen.unreadable.is_some() => state::Exclusion::Holds,
@@ -157,16 +159,9 @@ fn state_(around: &Around) -> Vec<Finding> {
     state::findings(&state::Facts {
         root: root.to_owned(),
         place: home::place(root),
-        unreadable: seen.unreadable,
         volatile: host::volatile(root).filter(|_| !allowed),
         network: host::network(root),
-        missing_dirs: seen.missing_dirs,
-        missing_locks: seen.missing_locks,
-        has_reserve: seen.has_reserve,
-        open: seen.open,
-        foreign: seen.foreign,
-        unusable: seen.unusable,
-        litter: seen.litter,
+        seen,
         exclusion,
     })
 }
@@ -214,8 +209,8 @@ fn variables(around: &Around, env: &Env) -> Vec<client::Variables> {
         let remedy = format!("{command} set-environment -g -u NAME");
         add("tmux server".into(), tmux.global_variables().unwrap_or_default(), Severity::Warning, remedy);
     }
-    if user_manager::is_booted() {
-        let names = user_manager::variables().unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    if let Ok(variables) = timers::manager(&Flavour::User).and_then(|systemctl| systemctl.variables()) {
+        let names = variables.into_keys().collect();
         let remedy = "systemctl --user unset-environment NAME".to_owned();
         add("user manager".into(), names, Severity::Warning, remedy);
     }

@@ -77,20 +77,12 @@ pub fn drain(env: &Env, events: &[Event]) -> Result<Drained> {
 fn one(env: &Env, target: &Target, events: &[Event], watch: &clock::Stopwatch, own: &mut Drained) -> Result<()> {
     let name = &target.name;
     let secret = target.secret.as_ref().map(secret::read).transpose();
-    let expired = env.store.lock()?.update_target(name, |r| {
+    env.store.lock()?.update_target(name, |r| {
         if secret.is_ok() {
             r.can_be_reached();
         }
-        r.tidy(&target.policy, events, env.now)
+        r.tidy(&target.policy, events, env.now);
     })?;
-    if !expired.is_empty() {
-        note(env, target, "gave up telling of events", &format!("{} were not delivered in time", expired.len()));
-        own.actions.push(Item::failed(
-            name,
-            "parked",
-            format!("{} events were not delivered in time", expired.len()),
-        ));
-    }
     // A missing secret is told by every run, not only by one that has something to send.
     if let Err(e) = secret {
         let outcome = send::missing(&e);
@@ -103,7 +95,7 @@ fn one(env: &Env, target: &Target, events: &[Event], watch: &clock::Stopwatch, o
         if is_news {
             note(env, target, "cannot reach a target", outcome.words());
         }
-        return Ok(());
+        return give_up(env, target, events, own);
     }
     for _ in 0..SENDS {
         let record = env.store.target(name)?;
@@ -111,7 +103,10 @@ fn one(env: &Env, target: &Target, events: &[Event], watch: &clock::Stopwatch, o
             Next::Idle => return Ok(()),
             Next::Wait { until, why } => {
                 own.waiting.push(Item::new(name, "waits", format!("until {}: {why}", local(until, &env.zone))));
-                return Ok(());
+                return match record.paused(env.now) {
+                    Some(_) => give_up(env, target, events, own),
+                    None => Ok(()),
+                };
             }
             Next::Send(_) if watch.elapsed() >= BUDGET => {
                 own.waiting.push(Item::new(name, "waits", "the rest goes with the next run"));
@@ -122,13 +117,25 @@ fn one(env: &Env, target: &Target, events: &[Event], watch: &clock::Stopwatch, o
                 own.actions.push(item(target, &message, &outcome));
                 tell(env, target, &message, &outcome, &record);
                 if matches!(outcome, Outcome::Later { .. } | Outcome::Fault { .. }) {
-                    return Ok(());
+                    return give_up(env, target, events, own);
                 }
             }
         }
     }
     if matches!(next(env.now, &target.policy, &env.store.target(name)?, events), Next::Send(_)) {
         own.waiting.push(Item::new(name, "waits", "the rest goes with the next run"));
+    }
+    Ok(())
+}
+
+/// Parks what could not be delivered for too long.
+fn give_up(env: &Env, target: &Target, events: &[Event], own: &mut Drained) -> Result<()> {
+    let parked =
+        env.store.lock()?.update_target(&target.name, |r| r.gives_up(&target.policy, events, env.now).len())?;
+    if parked > 0 {
+        let why = format!("{parked} events were not delivered in time");
+        note(env, target, "gave up telling of events", &why);
+        own.actions.push(Item::failed(&target.name, "parked", why));
     }
     Ok(())
 }
@@ -195,10 +202,10 @@ pub fn sweep(env: &Env, events: &[Event]) -> Result<()> {
         }
     }
     let over = |e: &&Event| {
-        records.iter().all(|(target, record)| {
-            let told = record.delivered.contains_key(&e.id) && !record.parked.contains_key(&e.id);
-            told || !(target.policy.concerns(e) || record.parked.contains_key(&e.id))
-        })
+        let open = |(target, record): &(&Target, TargetRecord)| {
+            record.parked.contains_key(&e.id) || record.awaits(&target.policy, e)
+        };
+        !records.iter().any(open)
     };
     let over: Vec<&Event> = events.iter().filter(over).collect();
     // After a flood that takes a while: others get the lock in between.

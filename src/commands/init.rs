@@ -1,33 +1,34 @@
 //! `init`: from nothing to a pool that can run.
 //!
-//! The order is the configuration, the state directory, the queues, the homes. Everything after the first is
+//! The order is the configuration, the state directory, the queues, the homes, the units. Everything after the first is
 //! made from what the configuration says, so a run that was killed is carried on by the next one, and an
 //! existing configuration is never touched.
 
 mod ask;
 mod detect;
+mod make;
+mod timers;
 
 use anyhow::{Context, Result, anyhow};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use super::doctor;
-use crate::config::{self, Config, LoadInputs};
+use crate::config::{self, LoadInputs};
 use crate::env::{Env, Global};
-use crate::error::{Exit, Mark, hinted};
+use crate::error::{Exit, Mark};
 use crate::model::finding::Severity;
-use crate::model::home::LinkState;
-use crate::model::home::plan::{Step, plan_place};
 use crate::model::init::{Answers, configuration};
 use crate::model::name::AccountName;
 use crate::model::report::{Item, Report};
 use crate::output::{Output, STRONG, styled};
 use crate::sys::paths::{self, Roots};
-use crate::sys::store::{LogEntry, Store};
-use crate::sys::{atomic, home, queue, user_manager};
+use crate::sys::store::Store;
 use detect::Detected;
+use make::{Make, plan};
+use timers::Timers;
 
-/// Set everything up: configuration, state directory, queues, homes of the accounts
+/// Set everything up: configuration, state directory, queues, homes of the accounts, systemd units
 ///
 /// Asks little, and only on a terminal; the rest is detected. What is there already is never overwritten: it can
 /// be run again at any time, and makes what is missing. Ends with `doctor`, whose findings do not count for the
@@ -43,30 +44,19 @@ pub struct Args {
     /// How many sessions there may be at once (default 3)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pool: Option<u32>,
-    /// Ask nothing
+    /// Let systemd run it from now on, as by `timers install`
+    #[arg(long, conflicts_with = "no_timers")]
+    timers: bool,
+    /// Leave the units alone, and do not ask
+    #[arg(long)]
+    no_timers: bool,
+    /// Ask nothing; units are installed only with `--timers`
     #[arg(long, short)]
     yes: bool,
     /// Show the files that would be written and change nothing
     #[arg(long)]
     dry_run: bool,
 }
-
-/// One thing to make.
-enum Make {
-    /// The configuration.
-    Config { path: PathBuf, text: String },
-    /// The state directory, with its locks.
-    State(PathBuf),
-    /// A directory of a queue.
-    Queue(PathBuf),
-    /// A step in the home of an account.
-    Home { account: AccountName, home: PathBuf, step: Step },
-    /// The settings of a new home.
-    Settings(PathBuf),
-}
-
-/// What a new home's client is told: after a limit we move the session, and two that go on are one too many.
-const SETTINGS: &str = "{\n  \"autoContinueAtUsageLimit\": false\n}\n";
 
 /// Runs the command.
 ///
@@ -96,13 +86,17 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit> {
         (config, Some(text))
     };
     let state = roots.state_dir(global.state_dir.as_deref(), config.state_dir.as_deref());
-    let plan = plan(&config, &path, text.as_deref(), &paths::absolute_path(&state)?)?;
+    let state = paths::absolute_path(&state)?;
+    let plan = plan(&config, &path, text.as_deref(), &state)?;
+    // As it will be: nothing of it need be there yet.
+    let env = Env::around(config, path.clone(), Store::at(&state), global)?;
     let mut report = Report { command: "init".into(), dry_run: args.dry_run, ..Report::default() };
     if exists {
         report.waiting.push(kept(args, &path));
     }
-    if asks && !plan.is_empty() {
-        show(&out, &plan, text.as_deref());
+    let timers = Timers::wanted(&env, args, asks);
+    if asks && (!plan.is_empty() || timers == Timers::Install) {
+        show(&out, &plan, text.as_deref(), timers);
         if !ask::yes("go on?", &out) {
             return Err(anyhow!("nothing was changed")).exit(Exit::Failed);
         }
@@ -120,30 +114,36 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit> {
             .hint("what is done stays done: run the same command again")?;
         report.actions.push(Item::new(make.subject().display(), done, why));
     }
-    if plan.is_empty() {
+    if args.dry_run {
+        timers.install(&env, &mut report);
+    } else {
+        if asks {
+            // What was shown was done.
+            report.actions.clear();
+            if !plan.is_empty() {
+                out.note(&format!("made: {}", crate::model::home::count(plan.len() as u64, "thing")));
+            }
+            log_in(&Env::new(&global)?, &out)?;
+        }
+        timers.install(&Env::new(&global)?, &mut report);
+    }
+    if plan.is_empty() && report.actions.is_empty() {
         report.summary = "nothing to do: everything is there".to_owned();
     }
-    if args.dry_run {
-        return Ok(told(&out, &report, text.as_deref(), None));
-    }
-    if asks {
-        out.report(&report);
-        log_in(&Env::new(&global)?, &out)?;
-        report.actions.clear();
-    }
-    Ok(told(&out, &report, None, Some(&global)))
+    let then = (!args.dry_run).then_some((&global, timers));
+    Ok(told(&out, &report, text.as_deref().filter(|_| args.dry_run), then))
 }
 
 /// What came of it, what is next, and what is wrong with the whole.
-fn told(out: &Output, report: &Report, text: Option<&str>, then: Option<&Global>) -> Exit {
-    let found = then.and_then(|global| doctor::look(global).ok()).unwrap_or_default();
+fn told(out: &Output, report: &Report, text: Option<&str>, then: Option<(&Global, Timers)>) -> Exit {
+    let found = then.and_then(|(global, _)| doctor::look(global).ok()).unwrap_or_default();
     if out.json {
         let mut value = serde_json::to_value(report).unwrap_or_default();
         value["version"] = 1.into();
         value["configuration"] = text.into();
         value["findings"] = serde_json::to_value(&found).unwrap_or_default();
         out.object(&value);
-        return Exit::Done;
+        return report.exit();
     }
     if let Some(text) = text {
         out.text(text);
@@ -151,23 +151,14 @@ fn told(out: &Output, report: &Report, text: Option<&str>, then: Option<&Global>
     if !report.actions.is_empty() || !report.waiting.is_empty() || !report.summary.is_empty() {
         out.report(report);
     }
-    if let Some(global) = then {
-        next_steps(out);
+    if let Some((global, timers)) = then {
+        timers.next_step(out);
         out.text(&doctor::text(global, &found));
         if found.iter().all(|f| f.severity < Severity::Fault) {
             out.note("ready: `claude-failover task add -p PROJECT -m TEXT`, then `claude-failover status`");
         }
     }
-    Exit::Done
-}
-
-/// What runs the commands from now on.
-fn next_steps(out: &Output) {
-    out.note(if user_manager::is_booted() {
-        "to let systemd run it: `claude-failover timers install`"
-    } else {
-        "to let cron run it: `claude-failover timers print --cron` prints the lines for `crontab -e`"
-    });
+    report.exit()
 }
 
 /// What is said of a configuration that is there: it is used, and stays as it is.
@@ -210,7 +201,7 @@ fn answers(roots: &Roots, args: &Args, detected: &Detected, asks: bool, out: &Ou
     }
     if projects.is_empty() {
         return Err(anyhow!("no project is named, and none with an `.agent-queue` was found"))
-            .hint("name one: `claude-failover init --project DIR`")
+            .hint("name one: `claude-failover init --project .` for the directory that you are in")
             .exit(Exit::Usage);
     }
     projects.dedup();
@@ -243,105 +234,28 @@ fn account(text: &str, roots: &Roots) -> Result<(AccountName, PathBuf)> {
     Ok((name, at))
 }
 
-/// Everything that is missing, in order.
-fn plan(config: &Config, path: &Path, text: Option<&str>, state: &Path) -> Result<Vec<Make>> {
-    let mut plan: Vec<Make> =
-        text.iter().map(|text| Make::Config { path: path.to_owned(), text: (*text).to_owned() }).collect();
-    // A directory that cannot be used is what `doctor` tells.
-    if !Store::at(state).is_laid_out() {
-        plan.push(Make::State(state.to_owned()));
-    }
-    for project in queue::projects(config).iter().filter(|p| p.path.is_dir()) {
-        let dirs = ["inbox", "done", "failed"].map(|name| project.path.join(queue::FOLDER).join(name));
-        plan.extend(dirs.into_iter().filter(|dir| !dir.is_dir()).map(Make::Queue));
-    }
-    let tree = home::tree(config);
-    for account in &config.accounts {
-        let step = |step| Make::Home { account: account.name.clone(), home: account.home.clone(), step };
-        let place = home::place(&account.home);
-        let steps = plan_place(&account.home, &place).map_err(|r| hinted(anyhow!("{r}"), r.hint))?;
-        plan.extend(steps.into_iter().map(step));
-        for link in home::links(&account.home, &tree).into_iter().filter(|l| l.state == LinkState::Missing) {
-            let made = |p: &Make| matches!(p, Make::Home { step: Step::MakeDir(dir), .. } if *dir == link.target);
-            if link.there == crate::model::home::TargetState::Absent && !plan.iter().any(made) {
-                plan.push(step(Step::MakeDir(link.target.clone())));
-            }
-            plan.push(step(Step::Link { path: link.path, target: link.target }));
-        }
-        let merged = home::identity(&account.home, None, None);
-        if let Ok(merged) = merged
-            && !merged.added.is_empty()
-        {
-            let path = account.home.join(home::CLIENT_FILE);
-            plan.push(step(Step::Seed { path, keys: merged.added, from: None }));
-        }
-        let settings = account.home.join("settings.json");
-        // A person's own `~/.claude` is theirs.
-        if account.home != config.home.join(".claude") && settings.symlink_metadata().is_err() {
-            plan.push(Make::Settings(settings));
-        }
-    }
-    Ok(plan)
-}
-
-impl Make {
-    fn subject(&self) -> &Path {
-        match self {
-            Self::Config { path, .. } | Self::State(path) | Self::Queue(path) | Self::Settings(path) => path,
-            Self::Home { step, .. } => step.subject(),
-        }
-    }
-
-    /// What would be done, what was done, and why.
-    fn words(&self) -> (&'static str, &'static str, String) {
-        match self {
-            Self::Config { .. } => ("would write", "wrote", "the configuration".into()),
-            Self::State(_) => ("would make", "made", "the state directory, its locks, and a reserve".into()),
-            Self::Queue(_) => ("would make", "made", "of the project's queue".into()),
-            Self::Settings(_) => {
-                ("would write", "wrote", "the client does not go on by itself after a limit".into())
-            }
-            Self::Home { account, step, .. } => {
-                let (would, done) = step.verbs();
-                (would, done, format!("home of account `{account}`: {}", step.how()))
-            }
-        }
-    }
-
-    fn carry_out(&self, global: &Global, state: &Path) -> Result<()> {
-        match self {
-            Self::Config { path, text } => {
-                atomic::ensure_dir(path.parent().unwrap_or(path))?;
-                // One that somebody else has written meanwhile stays.
-                atomic::create(path, text.as_bytes(), 0o600)?;
-            }
-            Self::State(dir) => drop(Store::open(dir)?),
-            Self::Queue(dir) => atomic::ensure_dir_mode(dir, 0o755)?,
-            Self::Settings(path) => match atomic::create(path, SETTINGS.as_bytes(), 0o600) {
-                Err(e) if atomic::is_taken(&e) => {}
-                other => other?,
-            },
-            Self::Home { account, home, step } => {
-                let _held = Store::open(state)?.home_lock(account)?;
-                home::apply(step, home, None)?;
-            }
-        }
-        if !matches!(self, Self::Config { .. }) {
-            let what = format!("{} `{}`", self.words().1, self.subject().display());
-            let entry = LogEntry { command: "init", what: &what, why: &self.words().2, ..LogEntry::default() };
-            Env::new(global)?.note(&entry);
-        }
-        Ok(())
-    }
-}
-
-fn show(out: &Output, plan: &[Make], text: Option<&str>) {
+fn show(out: &Output, plan: &[Make], text: Option<&str>, timers: Timers) {
     if let Some(text) = text {
         out.note(&format!("\n{}", text.trim_end()));
     }
     out.note(&format!("\n{}", styled(STRONG, "to be made:")));
+    let mut told: Vec<&Path> = Vec::new();
     for make in plan {
-        out.note(&format!("  {} ({})", make.subject().display(), make.words().2));
+        match make.home() {
+            // One line a home: `--dry-run` shows each of its steps.
+            Some(home) if told.contains(&home) => {}
+            Some(home) => {
+                told.push(home);
+                let steps = plan.iter().filter(|other| other.home() == Some(home)).count();
+                let what = "links into the tree that all homes share, and what the client asks at its first start";
+                let steps = crate::model::home::count(steps as u64, "step");
+                out.note(&format!("  {} ({steps}: {what})", home.display()));
+            }
+            None => out.note(&format!("  {} ({})", make.subject().display(), make.words().2)),
+        }
+    }
+    if timers == Timers::Install {
+        out.note("  systemd units, enabled and started (`claude-failover timers print` shows them)");
     }
 }
 

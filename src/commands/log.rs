@@ -164,8 +164,12 @@ fn of_line(env: &Env, line: &Value) -> String {
     let keys = ["session", "task", "account", "project"];
     let subject: Vec<String> = keys.iter().map(|key| text(key)).filter(|t| !t.is_empty()).collect();
     let input = line["guard"]["input"].as_str().map(|t| format!(": {}", cut(t, 200))).unwrap_or_default();
-    let (at, subject) = (styled(FAINT, at), styled(STRONG, subject.join(" ")));
-    format!("{at} {} {subject}{input} ({})\n", text("what"), text("why"))
+    let subject = match subject.is_empty() {
+        true => String::new(),
+        false => format!(" {}", styled(STRONG, subject.join(" "))),
+    };
+    let head = styled(FAINT, format!("{at} {}", text("command")));
+    format!("{head}: {}{subject}{input} ({})\n", text("what"), text("why"))
 }
 
 fn switches(env: &Env, most: usize) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod list;
 mod settle;
+mod without;
 
 use anyhow::{Result, anyhow};
 
@@ -18,10 +19,13 @@ use crate::sys::lock::LockError;
 use crate::sys::store::LogEntry;
 use crate::sys::{clock, paths, send};
 
+pub use without::configuration as without_configuration;
+
 /// Send what waits in the outbox to the targets under `notifications`
 ///
 /// A few messages a run, each within `notifications.timeout`. What does not arrive is sent again by later runs,
-/// after growing pauses. Exit 3 if a target could not be reached, or its secret is missing.
+/// after growing pauses. Exit 3 if a target could not be reached, or its secret is missing. Where the configuration is
+/// invalid, `--unit-failed` tells that to the targets of the last one that was valid.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -61,7 +65,7 @@ enum Verb {
 /// If the state cannot be read or written.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     match &args.verb {
-        None => drain(env, args),
+        None => drain(env, args, args.unit_failed.as_deref()),
         Some(Verb::Test { target, dry_run }) => test(env, target.as_deref(), *dry_run),
         Some(Verb::List) => list::list(env),
         Some(Verb::Retry(which)) => settle::retry(env, which),
@@ -69,9 +73,9 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     }
 }
 
-fn drain(env: &Env, args: &Args) -> Result<Exit> {
+fn drain(env: &Env, args: &Args, failed: Option<&str>) -> Result<Exit> {
     let mut report = Report { command: "notify".into(), dry_run: args.dry_run, ..Report::default() };
-    if let Some(unit) = args.unit_failed.as_deref().filter(|_| !args.dry_run) {
+    if let Some(unit) = failed.filter(|_| !args.dry_run) {
         note_failed(env, unit);
     }
     if env.config.notify.targets.is_empty() {
@@ -104,8 +108,13 @@ fn exit(report: &Report) -> Exit {
 
 fn cycle(env: &Env, report: &mut Report) -> Result<()> {
     env.store.take_kick("notify");
-    env.store.lock()?.sweep();
-    let outbox = env.store.outbox()?;
+    let mut locked = env.store.lock()?;
+    locked.sweep();
+    if let Err(e) = env.config.targets_yaml().and_then(|text| locked.keep_targets(&text)) {
+        log::warn!("an invalid configuration could not be told of later: {e:#}");
+    }
+    drop(locked);
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     for broken in &outbox.broken {
         let item = Item::failed(&broken.name, "not read", &broken.error);
         report.actions.push(item.hint(broken.hint.clone()));
@@ -123,7 +132,7 @@ fn cycle(env: &Env, report: &mut Report) -> Result<()> {
 }
 
 fn plan(env: &Env, report: &mut Report) -> Result<()> {
-    let outbox = env.store.outbox()?;
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     for target in &env.config.notify.targets {
         match act::plan(env, target, &outbox.events)? {
             Next::Idle => {}

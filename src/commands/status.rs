@@ -1,18 +1,21 @@
 //! `status`: what is. What needs a person comes first.
 
 use anstyle::Style;
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
+use std::path::{Path, PathBuf};
 
 use super::log::head;
 use super::quota_check::{explain, words_of};
 use crate::act::status::gather;
 use crate::env::{Env, local, short};
-use crate::error::Exit;
+use crate::error::{Exit, Mark};
+use crate::model::metrics;
 use crate::model::observe::words;
 use crate::model::report::Report;
 use crate::model::session::{Kind, State};
-use crate::model::status::{Need, ProjectStatus, SessionStatus, Status};
+use crate::model::status::{Need, ProjectStatus, STATUS_VERSION, SessionStatus, Status};
 use crate::output::{BAD, FAINT, GOOD, STRONG, WARN, cut, styled, table};
+use crate::sys::{atomic, paths};
 
 /// Show sessions, queues and what needs a person
 ///
@@ -22,6 +25,9 @@ pub struct Args {
     /// Trust the records of the last `watch` instead of asking tmux
     #[arg(long)]
     cached: bool,
+    /// Write Prometheus metrics to FILE instead, for a textfile collector (`-`: stdout)
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -30,6 +36,9 @@ pub struct Args {
 /// If the state cannot be read.
 pub fn run(env: &Env, args: &Args) -> Result<Exit> {
     let status = gather(env, args.cached)?;
+    if let Some(file) = &args.prometheus {
+        return publish(env, file, &metrics::render(&status));
+    }
     if env.out.json {
         // By way of a value: its keys are sorted, as they have always been.
         env.out.object(&serde_json::to_value(&status)?);
@@ -37,6 +46,31 @@ pub fn run(env: &Env, args: &Args) -> Result<Exit> {
         env.out.text(&status.needs_person.len().to_string());
     } else {
         env.out.text(&text(env, &status));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a view of the status for another program to read: it sees the old one or the new one, never half of it.
+fn publish(env: &Env, file: &Path, text: &str) -> Result<Exit> {
+    if file == Path::new("-") {
+        env.out.text(text);
+        return Ok(Exit::Done);
+    }
+    let file = paths::absolute_path(file)?;
+    // Replacing a device, a socket or a link by a file is nothing that anybody wants.
+    if file.symlink_metadata().is_ok_and(|m| !m.is_file()) {
+        return Err(anyhow!("not a regular file: `{}`", file.display())).hint("`-` writes to stdout");
+    }
+    {
+        // What a killed run left beside it goes under the lock that every run takes.
+        let _locked = env.store.lock()?;
+        atomic::sweep_temp_of(&file);
+        // Others read it: the umask says who.
+        atomic::write_mode(&file, text.as_bytes(), 0o644)
+            .with_context(|| format!("could not publish `{}`", file.display()))?;
+    }
+    if env.out.json {
+        env.out.object(&serde_json::json!({ "version": STATUS_VERSION, "written": file }));
     }
     Ok(Exit::Done)
 }

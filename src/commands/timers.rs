@@ -1,17 +1,17 @@
 //! `timers`: the units that run everything by themselves.
 
-mod install;
 mod list;
 
-use anyhow::{Context, Result, anyhow};
-use std::path::{Path, PathBuf};
+use anyhow::{Result, anyhow};
+use std::path::PathBuf;
 
+use crate::act::timers::{Control, Units, steps, text};
 use crate::env::{Env, Global};
-use crate::error::{Exit, Mark, hinted};
-use crate::model::timers::{self, Filling, Flavour, Intervals, Place, START_SERVER, Unit};
+use crate::error::{Exit, Mark};
+use crate::model::report::Report;
+use crate::model::timers::{self, Filling, Flavour};
 use crate::output::Output;
-use crate::sys::systemd::{self, SystemdError};
-use crate::sys::{atomic, paths, queue};
+use crate::sys::{atomic, paths, user};
 
 /// Let everything run by itself: systemd units, or lines for cron
 ///
@@ -112,74 +112,30 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit> {
                 (_, true) => Control::Unwanted,
                 _ => Control::AsItIs,
             };
-            install::install(&Setting::of(global, &args.which, control)?, args.dry_run)
+            let (env, units) = of(global, &args.which, control)?;
+            Ok(report(&env, &steps::install(&units, args.dry_run)?))
         }
         Verb::Remove(args) => {
-            let setting = Setting::of(global, &args.which, Control::AsItIs)?;
-            install::remove(&setting, args.end_sessions, args.dry_run)
+            let (env, units) = of(global, &args.which, Control::AsItIs)?;
+            Ok(report(&env, &steps::remove(&units, args.end_sessions, args.dry_run)?))
         }
-        Verb::List(which) => list::list(&Setting::of(global, which, Control::AsItIs)?),
+        Verb::List(which) => {
+            let (env, units) = of(global, which, Control::AsItIs)?;
+            list::list(&env, &units)
+        }
         Verb::Print(args) => print(global, args),
     }
 }
 
-/// Whether the socket of `control` is among the units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Control {
-    Wanted,
-    Unwanted,
-    /// If it is there.
-    AsItIs,
+fn of(global: &Global, which: &Which, control: Control) -> Result<(Env, Units)> {
+    let (env, flavour) = whose(global, which)?;
+    let units = Units::with(&env, flavour, control)?;
+    Ok((env, units))
 }
 
-/// What the verbs work on.
-struct Setting {
-    env: Env,
-    place: Place,
-    /// Where the unit files lie.
-    dir: PathBuf,
-    units: Vec<Unit>,
-}
-
-impl Setting {
-    fn of(global: &Global, which: &Which, control: Control) -> Result<Self> {
-        let (env, flavour) = whose(global, which)?;
-        let place = place(&env, flavour)?;
-        let filling = Filling::of(&place)
-            .map_err(|e| hinted(anyhow!("{e}"), "choose a path without a line break or backslash"))?;
-        let dir = match place.flavour {
-            Flavour::User => paths::Roots::from_env()?.config_home.join("systemd/user"),
-            Flavour::System { .. } => PathBuf::from("/etc/systemd/system"),
-        };
-        let control = match control {
-            Control::Wanted => true,
-            Control::Unwanted => false,
-            Control::AsItIs => dir.join(timers::CONTROL).exists(),
-        };
-        Ok(Self { units: timers::units(&filling, control), env, place, dir })
-    }
-
-    fn systemctl(&self) -> Result<systemd::Systemctl> {
-        let ask = |flavour: &Flavour| {
-            let systemctl = systemd::Systemctl::find(flavour)?;
-            systemctl.check()?;
-            Ok(systemctl)
-        };
-        ask(&self.place.flavour).map_err(told)
-    }
-
-    /// Inboxes that no path unit watches.
-    fn unwatched(&self) -> usize {
-        self.place.inboxes.len().saturating_sub(timers::MOST_INBOXES)
-    }
-}
-
-/// An error of systemd with what to do about it.
-fn told(error: SystemdError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => hinted(error, hint),
-        None => error.into(),
-    }
+fn report(env: &Env, report: &Report) -> Exit {
+    env.out.report(report);
+    report.exit()
 }
 
 /// Whose units, and what holds for that user. Root writes nothing into the state directory of somebody else.
@@ -191,67 +147,15 @@ fn whose(global: &Global, which: &Which) -> Result<(Env, Flavour)> {
         Some(user) => user.clone(),
         None => {
             let env = Env::of_machine(global)?;
-            systemd::owner_name(env.store.root())
+            user::owner_of(env.store.root())
                 .ok_or_else(|| anyhow!("whose sessions they are is not known: `{}`", env.store.root().display()))
                 .hint("name the user with `--run-as`, or the state directory with `--state-dir`")?
         }
     };
-    let home = systemd::home_of(&user).ok_or_else(|| anyhow!("no such user: `{user}`"))?;
+    let home = user::home_of(&user).ok_or_else(|| anyhow!("no such user: `{user}`"))?;
     // `~` and all defaults are that user's, as they will be when the units run.
     let roots = paths::Roots::of_home(&home);
     Ok((Env::of_user(global, &roots)?, Flavour::System { user }))
-}
-
-fn text(path: &Path) -> Result<String> {
-    path.to_str().map(str::to_owned).with_context(|| format!("not UTF-8: `{}`", path.display()))
-}
-
-/// What is filled into the units, from the configuration.
-fn place(env: &Env, flavour: Flavour) -> Result<Place> {
-    let config = &env.config;
-    let here = paths::var("PATH").unwrap_or_default().to_string_lossy().into_owned();
-    // As the client's, and with the directories where tmux is for whoever installs it.
-    let mut path = config.client.path.clone();
-    let tmux = paths::find_program(&config.tmux.program, &path)
-        .or_else(|| paths::find_program(&config.tmux.program, &here))
-        .ok_or_else(|| anyhow!("tmux is not installed: `{}`", config.tmux.program.display()))
-        .hint("install tmux 3.2 or newer, or set `tmux.program`")?;
-    for dir in tmux.parent().map(text).transpose()?.into_iter().chain(["/usr/bin".into(), "/bin".into()]) {
-        if !path.split(':').any(|part| part == dir) {
-            path.push(':');
-            path.push_str(&dir);
-        }
-    }
-    let mut words = env.tmux().words(&START_SERVER);
-    words[0] = text(&tmux)?;
-    let socket_dir = match &config.tmux.socket {
-        crate::config::TmuxSocket::Path(path) => path.parent().map(text).transpose()?,
-        crate::config::TmuxSocket::Name(_) => None,
-    };
-    let inbox = |project: crate::config::Project| text(&queue::Paths::of(&project.path).inbox());
-    Ok(Place {
-        flavour,
-        program: text(&env.program)?,
-        config: text(&env.config_path)?,
-        state: text(env.store.root())?,
-        path,
-        tmux_tmpdir: paths::var("TMUX_TMPDIR").map(|dir| text(dir.as_ref())).transpose()?,
-        tmux: words,
-        socket_dir,
-        listen: match &config.control.listen {
-            None => None,
-            Some(crate::config::Listen::Path(path)) => Some(text(path)?),
-            Some(crate::config::Listen::Tcp(address)) => Some(address.to_string()),
-        },
-        inboxes: queue::projects(config).into_iter().map(inbox).collect::<Result<_>>()?,
-        intervals: Intervals {
-            dispatch: config.dispatch.interval,
-            watch: config.watch.interval,
-            quota_check: config.quota.interval,
-            checkpoint: config.checkpoint.interval,
-            ..Intervals::default()
-        },
-    })
 }
 
 fn print(global: &Global, args: &Print) -> Result<Exit> {
@@ -259,8 +163,7 @@ fn print(global: &Global, args: &Print) -> Result<Exit> {
     if args.cron {
         // The locks that the lines name lie there: it must be there before cron's first run.
         Env::new(global)?;
-        let setting = Setting::of(global, &args.which, Control::Unwanted)?;
-        let lines = timers::cron::lines(&setting.place)?;
+        let lines = timers::cron::lines(&of(global, &args.which, Control::Unwanted)?.1.place)?;
         match out.json {
             true => out.object(&serde_json::json!({ "version": 1, "lines": lines.lines().collect::<Vec<_>>() })),
             false => out.text(&lines),
@@ -273,7 +176,7 @@ fn print(global: &Global, args: &Print) -> Result<Exit> {
         timers::units(&Filling::generic(&text(&paths::absolute_path(&program)?)?)?, true)
     } else {
         let control = if args.control { Control::Wanted } else { Control::AsItIs };
-        Setting::of(global, &args.which, control)?.units
+        of(global, &args.which, control)?.1.units
     };
     if let Some(dir) = &args.to {
         let dir = paths::absolute_path(dir)?;

@@ -1,25 +1,25 @@
 //! `notifications`: the targets, each with its rules and where its secret is read.
 
+mod policy;
 mod webhook;
 
 pub use webhook::is_local;
 
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::policy::policy;
 use self::webhook::{address, placeholders, webhook};
 use super::check::{Faults, positive, program, repeated};
 use super::line::line_of;
-use super::schema::{Method, RawNotifications, RawQuiet, RawSecret, RawTarget, TargetKind};
+use super::schema::{Method, RawNotifications, RawSecret, RawTarget, TargetKind};
 use crate::model::name::{SessionName, shown};
-use crate::model::notify::Severity;
-use crate::model::notify::policy::{Pattern, Policy};
-use crate::model::notify::quiet::Quiet;
+use crate::model::notify::policy::Policy;
+use crate::model::notify::template::SECRET;
 
 /// Who is told what.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,6 +89,8 @@ pub enum Via {
         headers: BTreeMap<String, String>,
         /// What is sent, with placeholders.
         body: Value,
+        /// The most characters of `{{text}}`.
+        max_text: usize,
     },
     /// A program, with placeholders in its arguments.
     Desktop {
@@ -182,72 +184,6 @@ pub(super) fn targets(
     Notify { targets, timeout: timeout.try_into().unwrap_or(Duration::from_secs(10)), keep }
 }
 
-fn policy(at: &str, raw: &RawTarget, keep: SignedDuration, f: &mut Faults) -> Policy {
-    let mut patterns = |key: &str, list: &[String]| -> Vec<Pattern> {
-        let mut all = Vec::new();
-        for (n, text) in list.iter().enumerate() {
-            match Pattern::new(text) {
-                Some(pattern) => all.push(pattern),
-                None => {
-                    let hint = "a kind such as `task.given_up`, or `task.*`; the README lists them";
-                    f.hinted(format!("{at}.{key}.{n}"), format!("no kind of event: `{}`", shown(text)), hint);
-                }
-            }
-        }
-        all
-    };
-    let (events, except) = (patterns("events", &raw.events), patterns("except", &raw.except));
-    let usual = if raw.events.is_empty() { Severity::Notice } else { Severity::Info };
-    let per_hour = raw.per_hour.unwrap_or(20);
-    if !(1..=1000).contains(&per_hour) {
-        f.add(format!("{at}.per_hour"), "must be a number from 1 to 1000");
-    }
-    Policy {
-        severity: raw.severity.unwrap_or(usual),
-        events,
-        except,
-        quiet: raw.quiet.as_ref().and_then(|raw| quiet(&format!("{at}.quiet"), raw, f)),
-        repeat: raw.repeat.map_or(SignedDuration::from_mins(30), |t| t.0),
-        per_hour,
-        digest_over: raw.digest_over.unwrap_or(3),
-        keep,
-    }
-}
-
-fn quiet(at: &str, raw: &RawQuiet, f: &mut Faults) -> Option<Quiet> {
-    let mut time = |key: &str, text: &str| {
-        let time = jiff::civil::Time::strptime("%H:%M", text).ok();
-        if time.is_none() {
-            f.hinted(
-                format!("{at}.{key}"),
-                format!("not a time: `{}`", shown(text)),
-                "write it as \"22:00\", in quotes",
-            );
-        }
-        time
-    };
-    let (from, to) = (time("from", &raw.from), time("to", &raw.to));
-    let zone = match &raw.zone {
-        None => Some(TimeZone::system()),
-        Some(name) => {
-            let zone = TimeZone::get(name).ok();
-            if zone.is_none() {
-                f.hinted(
-                    format!("{at}.zone"),
-                    format!("no such zone: `{}`", shown(name)),
-                    "such as `Europe/Vienna`",
-                );
-            }
-            zone
-        }
-    };
-    let (from, to, zone) = (from?, to?, zone?);
-    if from == to {
-        f.add(format!("{at}.to"), "the same as `from`: no span of a day");
-    }
-    Some(Quiet { from, to, zone, pass: raw.pass.unwrap_or(Severity::Critical) })
-}
-
 pub(super) fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> Option<SecretSource> {
     let keys = &raw.0;
     let name = |text: &String| {
@@ -279,7 +215,7 @@ pub(super) fn secret(at: &str, raw: &RawSecret, home: &Path, f: &mut Faults) -> 
 }
 
 /// The keys of a target that only some kinds have.
-fn special(raw: &RawTarget) -> [(&'static str, bool, &'static [TargetKind]); 13] {
+fn special(raw: &RawTarget) -> [(&'static str, bool, &'static [TargetKind]); 14] {
     use TargetKind::{Desktop, Journal, Resend, Telegram, Webhook};
     [
         ("secret", raw.secret.is_some(), &[Telegram, Resend, Webhook]),
@@ -293,6 +229,7 @@ fn special(raw: &RawTarget) -> [(&'static str, bool, &'static [TargetKind]); 13]
         ("method", raw.method.is_some(), &[Webhook]),
         ("headers", !raw.headers.is_empty(), &[Webhook]),
         ("body", raw.body.is_some(), &[Webhook]),
+        ("max_text", raw.max_text.is_some(), &[Webhook]),
         ("command", !raw.command.is_empty(), &[Desktop]),
         ("socket", raw.socket.is_some(), &[Journal]),
     ]
@@ -354,7 +291,14 @@ fn via(at: &str, raw: &RawTarget, has_secret: bool, home: &Path, f: &mut Faults)
                 given => given.to_vec(),
             };
             for (n, word) in words.iter().enumerate() {
-                placeholders(&format!("{at}.command.{n}"), word, f);
+                if word.contains(SECRET) {
+                    f.add(
+                        format!("{at}.command.{n}"),
+                        "arguments can be seen by every process: no secret goes there",
+                    );
+                } else {
+                    placeholders(&format!("{at}.command.{n}"), word, f);
+                }
             }
             let program = program(&key("command"), words.first().map(String::as_str), "notify-send", home, f);
             Some(Via::Desktop { program, args: words[1..].to_vec() })

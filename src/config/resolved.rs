@@ -212,11 +212,12 @@ fn target(t: &Target) -> s::RawTarget {
             s::RawTarget { api: Some(api), chat: Some(s::Text(chat)), thread, silent: Some(silent), ..raw }
         }
         Via::Resend { api, from, to } => s::RawTarget { api: Some(api), from: Some(from), to, ..raw },
-        Via::Webhook { url, method, headers, body } => s::RawTarget {
+        Via::Webhook { url, method, headers, body, max_text } => s::RawTarget {
             url: Some(url),
             method: Some(method),
             headers,
             body: serde_yaml::to_value(body).ok(),
+            max_text: Some(max_text),
             ..raw
         },
         Via::Desktop { program, args } => {

@@ -323,6 +323,7 @@ section!(
         method: Option<Method>,
         headers: BTreeMap<String, String>,
         body: Option<serde_yaml::Value>,
+        max_text: Option<usize>,
         command: Vec<String>,
         socket: Option<String>,
     }

@@ -40,6 +40,9 @@ pub struct AccountRecord {
     /// Why it needs a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<TroubleNote>,
+    /// Since when its login cannot be used, as `quota-check` has seen it: what people are told of once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable_since: Option<Timestamp>,
     /// Whether usage beyond the plan costs money, as the endpoint last said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spends_money: Option<bool>,
@@ -87,6 +90,7 @@ impl AccountRecord {
             limits: BTreeMap::new(),
             blind_limit: None,
             trouble: None,
+            unusable_since: None,
             spends_money: None,
             left: None,
             endpoint: EndpointBudget::default(),

@@ -198,12 +198,12 @@ impl fmt::Display for Fix {
             Self::Mode { path, mode } => write!(f, "chmod {mode:o} `{}`", path.display()),
             Self::LockFile { path } => write!(f, "make lock file `{}`", path.display()),
             Self::Reserve { state } => write!(f, "keep 64 KiB free for a full disk in `{}`", state.display()),
-            Self::Home { home, steps, .. } => {
-                let what: Vec<String> = steps
-                    .iter()
-                    .map(|s| format!("{} `{}`", s.verbs().0.trim_start_matches("would "), s.subject().display()))
-                    .collect();
-                write!(f, "{} in home `{}`", what.join(", "), home.display())
+            Self::Home { steps, .. } => {
+                let step = |s: &Step| {
+                    let verb = s.verbs().0.trim_start_matches("would ");
+                    format!("{verb} `{}` ({})", s.subject().display(), s.how())
+                };
+                f.write_str(&steps.iter().map(step).collect::<Vec<_>>().join(", "))
             }
             Self::Hook { project } => write!(f, "put the guard into `{}`", project.display()),
             Self::Quarantine { path, state } => {

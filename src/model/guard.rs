@@ -22,6 +22,7 @@ mod hostile;
 pub mod inner;
 pub mod limits;
 pub mod matched;
+pub mod mounts;
 pub mod options;
 pub mod outputs;
 pub mod parameter;

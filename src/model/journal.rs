@@ -96,6 +96,18 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in their order, each with its word in the journal.
+    pub const ALL: [(Self, &str); 8] = [
+        (Self::Planned, "planned"),
+        (Self::Stopping, "stopping"),
+        (Self::Launching, "launching"),
+        (Self::Verifying, "verifying"),
+        (Self::Done, "done"),
+        (Self::Skipped, "skipped"),
+        (Self::Deferred, "deferred"),
+        (Self::Failed, "failed"),
+    ];
+
     /// Whether nothing more happens to it in this switch.
     #[must_use]
     pub fn is_over(self) -> bool {

@@ -204,9 +204,19 @@ pub struct Event {
     /// The project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+    /// The targets that there were for it when it was noted: one that is configured later is not told what is old by
+    /// then. All if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
 }
 
 impl Event {
+    /// Whether it was noted for a target.
+    #[must_use]
+    pub fn is_for(&self, target: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|name| name == target)
+    }
+
     /// How grave it is.
     #[must_use]
     pub fn severity(&self) -> Severity {
@@ -226,6 +236,12 @@ impl Event {
 pub fn event_id(telling: &Telling, subject: &str) -> String {
     let number = hash(&[telling.kind.as_str(), subject, &telling.key]);
     format!("{}-{number:016x}", telling.kind.as_str().replace(['.', '_'], "-"))
+}
+
+/// Whether an event of this id is something that lasts, which every look notes again under the same id.
+#[must_use]
+pub fn lasts(id: &str) -> bool {
+    ["login-", "account-exhausted-"].iter().any(|kind| id.starts_with(kind))
 }
 
 /// Whether a text is the id of an event, and so a file name.
@@ -269,6 +285,7 @@ pub(crate) mod tests {
             task: Some(subject.to_owned()),
             account: None,
             project: None,
+            targets: Vec::new(),
         }
     }
 

@@ -6,12 +6,14 @@
 pub mod cron;
 pub mod plan;
 mod quote;
+mod render;
 
 use jiff::SignedDuration;
 use std::fmt;
 
 pub use quote::Unfit;
 use quote::{assigned, path, word, words};
+pub use render::{Unit, names, units};
 
 /// The first line of every file that we write. Only files that begin so are ever overwritten or removed.
 pub const HEADER: &str = "# made by claude-failover timers install: edit with systemctl edit";
@@ -21,6 +23,12 @@ pub const CONTROL: &str = "claude-failover-control.socket";
 
 /// The unit of the tmux server: the home of all sessions, never restarted, never stopped unasked.
 pub const TMUX: &str = "claude-failover-tmux.service";
+
+/// The unit that looks after all sessions.
+pub const WATCH: &str = "claude-failover-watch.service";
+
+/// The unit that sends what people are told.
+pub const NOTIFY: &str = "claude-failover-notify.service";
 
 /// The most inboxes that are watched: each costs one of the 128 inotify instances of a user.
 pub const MOST_INBOXES: usize = 64;
@@ -239,54 +247,6 @@ impl Filling {
 /// The words that make tmux start a server which stays without a session.
 pub const START_SERVER: [&str; 6] = ["start-server", ";", "set-option", "-g", "exit-empty", "off"];
 
-/// One unit file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// Its name.
-    pub name: &'static str,
-    /// Its text, with [`HEADER`].
-    pub text: String,
-}
-
-impl Unit {
-    /// Whether it is started by itself, and not by another unit: it is enabled.
-    #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        self.text.contains("\n[Install]\n")
-    }
-}
-
-macro_rules! templates {
-    ($($name:literal,)*) => { &[$(($name, include_str!(concat!("../../timers/", $name))),)*] };
-}
-
-/// Every unit, as it lies in `timers/`.
-const TEMPLATES: &[(&str, &str)] = templates!(
-    "claude-failover-tmux.service",
-    "claude-failover-watch.service",
-    "claude-failover-watch.timer",
-    "claude-failover-quota-check.service",
-    "claude-failover-quota-check.timer",
-    "claude-failover-dispatch.service",
-    "claude-failover-dispatch.timer",
-    "claude-failover-notify.service",
-    "claude-failover-notify.timer",
-    "claude-failover-notify.path",
-    "claude-failover-checkpoint.service",
-    "claude-failover-checkpoint.timer",
-    "claude-failover-janitor.service",
-    "claude-failover-janitor.timer",
-    "claude-failover-kick.service",
-    "claude-failover-kick.path",
-    "claude-failover-inbox.service",
-    "claude-failover-inbox.path",
-    "claude-failover-failed@.service",
-    "claude-failover-control.socket",
-    "claude-failover-control@.service",
-);
-const HARDENING: &str = include_str!("../../timers/hardening.conf");
-const HARDENING_SYSTEM: &str = include_str!("../../timers/hardening-system.conf");
-
 /// All names that any version of ours gives to a unit begin so.
 #[must_use]
 pub fn is_our_name(name: &str) -> bool {
@@ -308,87 +268,6 @@ pub fn span(time: SignedDuration) -> String {
         0 => format!("{}s", time.as_secs()),
         _ => format!("{}ms", time.as_millis()),
     }
-}
-
-/// A tenth of the interval, at least a second and at most half a minute.
-fn jitter(interval: SignedDuration) -> SignedDuration {
-    (interval / 10).clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(30))
-}
-
-/// All units of a place; those of `control` where they are wanted.
-#[must_use]
-pub fn units(filling: &Filling, control: bool) -> Vec<Unit> {
-    let unused = |name: &str| {
-        (filling.inboxes.is_empty() && name.starts_with("claude-failover-inbox."))
-            || (!control && name.starts_with("claude-failover-control"))
-    };
-    let all = TEMPLATES.iter().filter(|(name, _)| !unused(name));
-    all.map(|(name, template)| Unit { name, text: rendered(name, template, filling) }).collect()
-}
-
-fn rendered(name: &str, template: &str, f: &Filling) -> String {
-    let job = name.trim_start_matches("claude-failover-").split(['.', '@']).next().unwrap_or_default();
-    let interval = f.intervals.of(job).unwrap_or_default();
-    let inboxes: Vec<String> =
-        f.inboxes.iter().take(MOST_INBOXES).map(|inbox| format!("PathChanged={inbox}")).collect();
-    let hardening = match f.flavour {
-        Flavour::User => HARDENING.to_owned(),
-        Flavour::System { .. } => format!("{HARDENING}{HARDENING_SYSTEM}"),
-    };
-    let target = match f.flavour {
-        Flavour::User => "default.target",
-        Flavour::System { .. } => "multi-user.target",
-    };
-    let mut text = format!("{HEADER}\n");
-    for line in template.lines() {
-        // One pass over the template: what is filled in is never looked at again.
-        let full = fill(line, |key| {
-            Some(match key {
-                "RUN" => f.run.clone(),
-                "ENVIRONMENT" => f.environment.clone(),
-                "USER" => f.user.clone(),
-                "TMUX" => f.tmux.clone(),
-                "LISTEN" => f.listen.clone(),
-                "SOCKET_USER" => f.socket_user.clone(),
-                "SOCKET_DIR" => f.socket_dir.clone(),
-                "KICK" => f.kick.clone(),
-                "TOUCH" => f.touch.clone(),
-                "INBOXES" => inboxes.join("\n"),
-                "INTERVAL" => span(interval),
-                "JITTER" => span(jitter(interval)),
-                "TARGET" => target.to_owned(),
-                "HARDENING" => hardening.trim_end().to_owned(),
-                _ => return None,
-            })
-        });
-        // A line that held a placeholder and nothing else goes with it; so does a second empty line.
-        let is_gone = full.is_empty() && (!line.is_empty() || text.ends_with("\n\n"));
-        if !is_gone {
-            text.push_str(&full);
-            text.push('\n');
-        }
-    }
-    text
-}
-
-/// Puts the values of the `@NAME@` of a line in their places; what is no name of ours stays.
-fn fill(line: &str, value: impl Fn(&str) -> Option<String>) -> String {
-    let mut full = String::new();
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once('@') {
-        full.push_str(before);
-        match after.split_once('@').and_then(|(key, behind)| Some((value(key)?, behind))) {
-            Some((value, behind)) => {
-                full.push_str(&value);
-                rest = behind;
-            }
-            None => {
-                full.push('@');
-                rest = after;
-            }
-        }
-    }
-    full + rest
 }
 
 impl fmt::Display for Flavour {

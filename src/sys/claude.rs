@@ -16,6 +16,7 @@ use crate::error::{Mark, hinted};
 use crate::model::account::{AccountKind, Login};
 use crate::model::delivery::is_ours;
 use crate::model::deploy::entry;
+use crate::model::doctor::machine::LOCALE;
 use crate::model::event::ClientFile;
 use crate::model::front_matter::Tokens;
 use crate::model::name::SessionName;
@@ -114,7 +115,7 @@ fn environment(start: &Start<'_>) -> BTreeMap<String, String> {
         ("USER", user.clone()),
         ("LOGNAME", user),
         ("TERM", "xterm-256color".to_owned()),
-        ("LANG", "C.UTF-8".to_owned()),
+        ("LANG", LOCALE.to_owned()),
         ("CLAUDE_CONFIG_DIR", text(&start.account.home)),
         // A newer client offers another screen at its start, and the offer eats the first prompt.
         ("CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN", "1".to_owned()),
@@ -291,7 +292,7 @@ pub fn said_version(program: &Path, path: &str, home: &Path, account_home: &Path
     let variables: [(&str, &std::ffi::OsStr); 5] = [
         ("PATH", path.as_ref()),
         ("HOME", home.as_os_str()),
-        ("LANG", "C.UTF-8".as_ref()),
+        ("LANG", LOCALE.as_ref()),
         ("CLAUDE_CONFIG_DIR", account_home.as_os_str()),
         ("DISABLE_AUTOUPDATER", "1".as_ref()),
     ];

@@ -10,6 +10,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use super::clock;
@@ -60,6 +61,9 @@ impl std::error::Error for ProcessError {}
 
 /// The most that is read of each of a program's streams, in bytes.
 const OUTPUT_LIMIT: u64 = 8 << 20;
+
+/// How long the rest of its output is waited for once it has ended.
+const REST: Duration = Duration::from_secs(2);
 
 /// Runs a program to its end. Variables named in `without` are not passed on.
 ///
@@ -116,18 +120,11 @@ fn to_its_end(
         // By a thread: one that does not read would keep us for ever. It ends with the program's end of the pipe.
         std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     }
-    // Both pipes are drained while it runs: a full one would stop it for ever.
-    let drain = |stream: Option<Box<dyn Read + Send>>| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(stream) = stream {
-                let _ = stream.take(OUTPUT_LIMIT).read_to_end(&mut bytes);
-            }
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
-    };
-    let stdout = drain(child.stdout.take().map(|s| Box::new(s) as Box<dyn Read + Send>));
-    let stderr = drain(child.stderr.take().map(|s| Box::new(s) as Box<dyn Read + Send>));
+    // Both pipes are drained while it runs: a full one would stop it for ever. A reader drops its end of the channel
+    // with the end of its pipe.
+    let (reads, done) = mpsc::channel::<()>();
+    let stdout = drain(child.stdout.take(), reads.clone());
+    let stderr = drain(child.stderr.take(), reads);
     let group = Pid::from_raw(-child.id().cast_signed());
     let mut pause = Duration::from_micros(200);
     let status = clock::wait_for(timeout, Duration::ZERO, || match child.try_wait() {
@@ -149,11 +146,38 @@ fn to_its_end(
         return Err(ProcessError::TimedOut(program.to_owned(), timeout));
     };
     let status = status.map_err(failed)?.ok_or_else(|| failed(io::Error::other("no status")))?;
+    // What it has left behind in the background may hold the pipes for as long as it likes.
+    let _ = done.recv_timeout(REST);
+    let text = |bytes: &Mutex<Vec<u8>>| {
+        String::from_utf8_lossy(&bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    };
     Ok(Said {
         status: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
+        stdout: text(&stdout),
+        stderr: text(&stderr),
     })
+}
+
+/// Reads a stream to its end or its limit, by a thread; what came of it so far.
+fn drain(stream: Option<impl Read + Send + 'static>, reads: mpsc::Sender<()>) -> Arc<Mutex<Vec<u8>>> {
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let bytes = Arc::clone(&all);
+    std::thread::spawn(move || {
+        let _reads = reads;
+        let Some(stream) = stream else { return };
+        let (mut stream, mut piece) = (stream.take(OUTPUT_LIMIT), [0; 16 << 10]);
+        loop {
+            match stream.read(&mut piece) {
+                Ok(0) => return,
+                Ok(length) => {
+                    bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..length]);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    });
+    all
 }
 
 /// Runs a program on the terminal of whoever runs us, with just this environment, and waits for its end.
@@ -279,6 +303,17 @@ mod tests {
         let error = run(Path::new("/bin/sleep"), &["60"], &[], Duration::from_millis(50)).unwrap_err();
         assert!(matches!(error, ProcessError::TimedOut(..)));
         assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_a_program_leaves_in_the_background_is_not_waited_for() {
+        let start = std::time::Instant::now();
+        let args = ["-c", "sleep 60 & echo $!; exit 3"];
+        let said = run(Path::new("/bin/sh"), &args, &[], Duration::from_secs(20)).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+        assert_eq!(said.status, 3);
+        let left: i32 = said.stdout.trim().parse().unwrap();
+        assert!(ProcessId::of(left).unwrap().signal(Signal::SIGTERM));
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl Secret {
             }
             other => out + &format!("%{other:02X}"),
         });
-        let mut text = text.replace(&self.0, "***").replace(&encoded, "***");
+        // As it stands in a body of JSON, too.
+        let quoted = serde_json::Value::from(self.0.as_str()).to_string();
+        let escaped = &quoted[1..quoted.len() - 1];
+        let mut text = text.replace(&self.0, "***").replace(&encoded, "***").replace(escaped, "***");
         // What a service repeats of it may be cut: its second half tells enough.
         if let Some((_, tail)) = self.0.split_once(':').filter(|(_, tail)| tail.len() >= 8) {
             text = text.replace(tail, "***");

@@ -87,10 +87,10 @@ fn request(via: &Via, secret: Option<&Secret>, content: &Content) -> Result<Requ
                 return Err(Outcome::Fault { why: "its secret is not the token of a bot".to_owned(), hint });
             }
             let again = if content.again { "\n(this may have reached you already)" } else { "" };
-            let text = format!("{}\n{}{again}", content.title, content.text);
+            let text = cut_utf16(&format!("{}\n{}", content.title, content.text), TELEGRAM_MOST - again.len());
             let quiet = *silent && content.severity < crate::model::notify::Severity::Critical;
             let mut body = json!({
-                "chat_id": chat, "text": cut_utf16(&text, TELEGRAM_MOST), "disable_notification": quiet,
+                "chat_id": chat, "text": text + again, "disable_notification": quiet,
                 "link_preview_options": { "is_disabled": true },
             });
             if let Some(thread) = thread {
@@ -108,7 +108,7 @@ fn request(via: &Via, secret: Option<&Secret>, content: &Content) -> Result<Requ
             let url = format!("{}/emails", base(api));
             Ok(Request { url, method: Method::Post, headers, body, service: Service::Resend })
         }
-        Via::Webhook { url, method, headers, body } => {
+        Via::Webhook { url, method, headers, body, max_text } => {
             let mut all = vec![("Idempotency-Key".to_owned(), content.id.clone())];
             for (name, value) in headers {
                 all.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -118,12 +118,17 @@ fn request(via: &Via, secret: Option<&Secret>, content: &Content) -> Result<Requ
                 url: url.replace(SECRET, key),
                 method: *method,
                 headers: all,
-                body: fill(body, content),
+                body: fill(body, &shortened(content, *max_text), key),
                 service: Service::Other,
             })
         }
         Via::Desktop { .. } | Via::Journal { .. } => Err(Outcome::fault("not reached over HTTP")),
     }
+}
+
+/// A message whose text a service takes that counts its characters.
+fn shortened(content: &Content, most: usize) -> Content {
+    Content { text: cut_utf16(&content.text, most), ..content.clone() }
 }
 
 fn http(via: &Via, secret: Option<&Secret>, content: &Content, timeout: Duration, now: Timestamp) -> Outcome {
@@ -133,6 +138,9 @@ fn http(via: &Via, secret: Option<&Secret>, content: &Content, timeout: Duration
     };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
+        // What hangs before it is connected has sent nothing, and must be told from what hangs behind that.
+        .timeout_resolve(Some(timeout / 2))
+        .timeout_connect(Some(timeout / 2))
         // A secret is not sent on to wherever an answer points.
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -156,9 +164,14 @@ fn http(via: &Via, secret: Option<&Secret>, content: &Content, timeout: Duration
     };
     let retry_after = answer.headers().get("retry-after").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
-    // What broke off behind the status: the status alone tells.
-    let _ = answer.body_mut().as_reader().take(MOST).read_to_end(&mut body);
-    judge(request.service, &Answer { status: answer.status().as_u16(), retry_after, body }, now)
+    let read = answer.body_mut().as_reader().take(MOST).read_to_end(&mut body);
+    let cut = read.map_or(true, |length| length as u64 == MOST);
+    judge(
+        request.service,
+        &Answer { status: answer.status().as_u16(), retry_after, body, cut },
+        content.again,
+        now,
+    )
 }
 
 /// Why there was no answer. An address stands in none of these: it may hold a secret.

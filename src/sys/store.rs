@@ -10,7 +10,6 @@ mod noted;
 mod outbox;
 
 pub use accounts::{Active, MEMORY_VERSION};
-pub use inspect::Inspection;
 pub use noted::Follow;
 pub use outbox::Outbox;
 
@@ -408,6 +407,7 @@ impl LogEntry<'_> {
             task: self.task.clone(),
             account: text(self.account),
             project: text(self.project),
+            targets: Vec::new(),
         })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Read with `show` (properties, one block a unit) and `list-timers -o json`, both stable from version 252 on.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -9,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::process::{self, ProcessError, Said};
-use super::{atomic, paths};
+use super::{atomic, paths, user};
 use crate::model::timers::plan::Loaded;
 use crate::model::timers::{Flavour, is_our_name};
+pub use answers::{Handed, Times};
 
 /// How long one call may take: `enable --now` waits for what it starts.
-const TIMEOUT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// The largest unit file that is read, in bytes: of a larger one of our name nothing is known but that it is not ours.
 const MAX_BYTES: u64 = 1 << 20;
@@ -25,6 +28,7 @@ pub struct Systemctl {
     program: PathBuf,
     is_user: bool,
     env: Vec<(&'static str, OsString)>,
+    limit: Duration,
 }
 
 /// Why systemd did not do it.
@@ -62,7 +66,7 @@ impl SystemdError {
             }
             Self::Unreachable { flavour: "user", .. } => Some(format!(
                 "run `loginctl enable-linger {}` as root and log in again, or use `--system`",
-                user_name().unwrap_or_else(|| "USER".to_owned())
+                user::name()
             )),
             _ => None,
         }
@@ -85,15 +89,6 @@ impl fmt::Display for SystemdError {
 
 impl std::error::Error for SystemdError {}
 
-/// When a timer runs, in microseconds since 1970.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// The next time.
-    pub next: Option<i64>,
-    /// The last time.
-    pub last: Option<i64>,
-}
-
 impl Systemctl {
     /// The manager of a flavour; whether it answers is not asked yet.
     ///
@@ -114,14 +109,20 @@ impl Systemctl {
             dir.is_dir().then(|| dir.into_os_string())
         });
         env.extend(runtime.map(|dir| ("XDG_RUNTIME_DIR", dir)));
-        Ok(Self { program, is_user: *flavour == Flavour::User, env })
+        Ok(Self { program, is_user: *flavour == Flavour::User, env, limit: LIMIT })
+    }
+
+    /// … of which no call may take longer than this.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     fn run(&self, args: &[&str]) -> Result<Said, SystemdError> {
         let mut words = vec![if self.is_user { "--user" } else { "--system" }, "--no-pager", "--no-ask-password"];
         words.extend(args);
         let env: Vec<(&str, &OsStr)> = self.env.iter().map(|(k, v)| (*k, v.as_os_str())).collect();
-        process::feed(&self.program, &words, &env, Path::new("/"), "", TIMEOUT).map_err(|e| match e {
+        process::feed(&self.program, &words, &env, Path::new("/"), "", self.limit).map_err(|e| match e {
             ProcessError::NotFound(_) => SystemdError::Missing,
             other => SystemdError::Process(other),
         })
@@ -174,7 +175,7 @@ impl Systemctl {
         let mut words = vec!["show", "--timestamp=us+utc", properties, "claude-failover-*"];
         // A template is no unit.
         words.extend(names.iter().filter(|name| !name.contains("@.")));
-        Ok(parse_show(&self.ask(&words)?.stdout))
+        Ok(answers::shown(&self.ask(&words)?.stdout))
     }
 
     /// When the timers run, by name.
@@ -183,10 +184,30 @@ impl Systemctl {
     /// If the manager does not answer, or not in JSON: it is older than 252.
     pub fn timers(&self) -> Result<BTreeMap<String, Times>, SystemdError> {
         let said = self.ask(&["list-timers", "--all", "-o", "json", "claude-failover-*"])?;
-        parse_timers(&said.stdout).ok_or_else(|| SystemdError::Refused {
+        answers::timers(&said.stdout).ok_or_else(|| SystemdError::Refused {
             verb: "list-timers".to_owned(),
             message: "no JSON: systemd 252 or newer is needed".to_owned(),
         })
+    }
+
+    /// The environment of the manager, which every unit gets.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn variables(&self) -> Result<BTreeMap<String, String>, SystemdError> {
+        Ok(answers::variables(&self.ask(&["show-environment"])?.stdout))
+    }
+
+    /// What a unit hands to its program, by its file and whatever was added to that; `None` if there is no such unit.
+    ///
+    /// # Errors
+    /// If `systemctl` cannot be run.
+    pub fn handed(&self, unit: &str) -> Result<Option<Handed>, SystemdError> {
+        match self.ask(&["cat", unit]) {
+            Ok(said) => Ok(Some(answers::handed(&said.stdout))),
+            Err(SystemdError::Refused { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Reads all files again; what runs goes on.
@@ -243,51 +264,6 @@ fn last_line(text: &str) -> String {
     line.unwrap_or("it did not say why").to_owned()
 }
 
-fn parse_show(text: &str) -> BTreeMap<String, Loaded> {
-    let mut all = BTreeMap::new();
-    for block in text.split("\n\n") {
-        let pairs: BTreeMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
-        let get = |key: &str| pairs.get(key).copied().unwrap_or_default();
-        if !is_our_name(get("Id")) {
-            continue;
-        }
-        let began = began(get("ExecMainStartTimestamp"));
-        let loaded = Loaded {
-            load: get("LoadState").to_owned(),
-            file: get("UnitFileState").to_owned(),
-            active: get("ActiveState").to_owned(),
-            sub: get("SubState").to_owned(),
-            result: get("Result").to_owned(),
-            // Without a run it reads 0 all the same.
-            status: began.and_then(|_| get("ExecMainStatus").parse().ok()),
-            began,
-            pid: get("MainPID").parse().ok().filter(|pid| *pid > 0),
-            is_outdated: get("NeedDaemonReload") == "yes",
-        };
-        all.insert(get("Id").to_owned(), loaded);
-    }
-    all
-}
-
-/// `Wed 2026-11-25 09:41:21.123456 UTC`, as microseconds since 1970.
-fn began(text: &str) -> Option<i64> {
-    let mut words = text.split(' ').skip(1);
-    let (day, time) = (words.next()?, words.next()?);
-    let when: jiff::Timestamp = format!("{day}T{time}Z").parse().ok()?;
-    Some(when.as_microsecond())
-}
-
-fn parse_timers(text: &str) -> Option<BTreeMap<String, Times>> {
-    let rows: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
-    // Never is 0, null or the largest number there is, by version and column.
-    let time = |value: &serde_json::Value| value.as_i64().filter(|us| *us > 0);
-    let row = |row: &serde_json::Value| {
-        let times = Times { next: time(&row["next"]), last: time(&row["last"]) };
-        Some((row["unit"].as_str()?.to_owned(), times))
-    };
-    Some(rows.iter().filter_map(row).collect())
-}
-
 /// The files of a directory of units whose names are ours, with their texts. What cannot be read is there, and not ours.
 ///
 /// # Errors
@@ -309,62 +285,8 @@ pub fn unit_files(dir: &Path) -> std::io::Result<BTreeMap<String, String>> {
     Ok(entries.flatten().filter_map(ours).collect())
 }
 
-/// The name of the user who runs this.
-#[must_use]
-pub fn user_name() -> Option<String> {
-    nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name)
-}
-
-/// The user to whom a path belongs, or would: of one that is not there yet, the directory that it will be made in.
-#[must_use]
-pub fn owner_name(path: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let uid = path.ancestors().find_map(|path| path.metadata().ok())?.uid();
-    nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
-}
-
-/// The home of a user by name; `None` if there is no such user.
-#[must_use]
-pub fn home_of(user: &str) -> Option<PathBuf> {
-    nix::unistd::User::from_name(user).ok().flatten().map(|user| user.dir)
-}
-
 /// Whether the manager of a user lives on when the user logs out.
 #[must_use]
 pub fn lingers(user: &str) -> bool {
     Path::new("/var/lib/systemd/linger").join(user).exists()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn properties_of_several_units() {
-        let text = "Id=claude-failover-watch.service\nLoadState=loaded\nUnitFileState=static\nActiveState=inactive\n\
-                    SubState=dead\nNeedDaemonReload=no\nResult=exit-code\nExecMainStatus=3\nMainPID=0\n\
-                    ExecMainStartTimestamp=Wed 2026-11-25 09:41:21.123456 UTC\n\n\
-                    Id=claude-failover-watch.timer\nLoadState=not-found\nNeedDaemonReload=yes\nExecMainStatus=0\n\n\
-                    Id=ssh.service\nLoadState=loaded\n";
-        let all = parse_show(text);
-        assert_eq!(all.len(), 2, "{all:?}");
-        let service = &all["claude-failover-watch.service"];
-        assert_eq!((service.result.as_str(), service.status, service.pid), ("exit-code", Some(3), None));
-        assert_eq!(service.began, Some(1_795_599_681_123_456));
-        let timer = &all["claude-failover-watch.timer"];
-        assert_eq!((timer.load.as_str(), timer.status, timer.is_outdated), ("not-found", None, true));
-    }
-
-    #[test]
-    fn timers_that_never_ran() {
-        let text = r#"[{"next":1795599681000000,"left":5,"last":0,"passed":0,"unit":"claude-failover-watch.timer",
-            "activates":"claude-failover-watch.service"},{"next":null,"last":null,"unit":"claude-failover-x.timer"},
-            {"next":18446744073709551615,"unit":"claude-failover-y.timer"}]"#;
-        let all = parse_timers(text).unwrap();
-        let times = |name: &str| (all[name].next, all[name].last);
-        assert_eq!(times("claude-failover-watch.timer"), (Some(1_795_599_681_000_000), None));
-        assert_eq!(times("claude-failover-x.timer"), (None, None));
-        assert_eq!(times("claude-failover-y.timer"), (None, None));
-        assert!(parse_timers("NEXT LEFT\n").is_none());
-    }
 }

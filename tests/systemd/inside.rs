@@ -1,158 +1,51 @@
 //! What happens under a real user manager: each test runs alone in a harness of its own (`with-systemd.sh`), where it
 //! is the only thing on the machine. Started from outside by `timers::under_a_real_systemd`.
 
-use crate::common::{Said, bin, tree, until};
+use crate::common::{bin, tree, until};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const LONG: Duration = Duration::from_secs(90);
-const TMUX: &str = "claude-failover-tmux.service";
+#[path = "machine.rs"]
+mod machine;
 
-/// The home of the test user, with a configuration, an account and two projects in the places of the defaults.
-struct Machine {
-    home: PathBuf,
-}
-
-impl Machine {
-    fn new(intervals: &str) -> Self {
-        assert_eq!(std::env::var("WITH_SYSTEMD").as_deref(), Ok("user"), "only from with-systemd.sh");
-        let machine = Self { home: std::env::var("HOME").unwrap().into() };
-        for dir in ["acct", "app/.agent-queue/inbox", "web/.agent-queue/inbox", ".config/claude-failover"] {
-            std::fs::create_dir_all(machine.path(dir)).unwrap();
-        }
-        let expires = jiff::Timestamp::now().as_millisecond() + 8 * 3_600_000;
-        let login = serde_json::json!({ "claudeAiOauth": {
-            "accessToken": "made-up", "refreshToken": "made-up-r", "expiresAt": expires,
-            "refreshTokenExpiresAt": expires + 20 * 86_400_000, "scopes": ["user:inference"],
-        }});
-        machine.write("acct/.credentials.json", &login.to_string());
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(machine.path("acct/.credentials.json"), private).unwrap();
-        machine.config(intervals);
-        machine
-    }
-
-    fn config(&self, intervals: &str) {
-        let (home, agent) = (self.home.display(), bin("stand-in-agent"));
-        let text = format!(
-            "accounts: [{{name: main, home: {home}/acct}}]\n\
-             projects:\n- {{path: {home}/app, max_sessions: 3}}\n- {{path: {home}/web}}\n\
-             pool:\n  autonomous: {{prefix: p-, max: 3}}\n  dedicated:\n  - {{name: mine, project: {home}/web}}\n\
-             client: {{program: {}, ready_timeout: 10s, env: {{STAND_IN_LOG: {home}/agent.log}}}}\n{intervals}\n",
-            agent.display()
-        );
-        self.write(".config/claude-failover/config.yaml", &text);
-    }
-
-    fn path(&self, relative: &str) -> PathBuf {
-        self.home.join(relative)
-    }
-
-    fn state(&self, relative: &str) -> PathBuf {
-        self.path(".local/state/claude-failover").join(relative)
-    }
-
-    fn write(&self, relative: &str, text: &str) {
-        let path = self.path(relative);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    /// A file that appears at once, as a person moves it in.
-    fn drop_task(&self, id: &str, text: &str) {
-        let hidden = self.path(&format!("app/.agent-queue/.{id}"));
-        std::fs::write(&hidden, format!("{text}\n")).unwrap();
-        std::fs::rename(hidden, self.path(&format!("app/.agent-queue/inbox/{id}.md"))).unwrap();
-    }
-
-    fn is_done(&self, id: &str) -> bool {
-        self.path(&format!("app/.agent-queue/done/{id}.md")).exists()
-    }
-
-    fn cf(&self, args: &[&str]) -> Said {
-        run(Command::new(bin("claude-failover")).args(args))
-    }
-
-    fn ok(&self, args: &[&str]) -> String {
-        let said = self.cf(args);
-        assert_eq!(said.code, 0, "{args:?}: {said:?}");
-        said.out + &said.err
-    }
-
-    fn session(&self, name: &str) -> serde_json::Value {
-        let text = std::fs::read_to_string(self.state(&format!("sessions/{name}.json"))).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
-    }
-
-    /// A drop-in of a person's, as `systemctl edit` makes it.
-    fn edit(&self, unit: &str, text: &str) {
-        self.write(&format!(".config/systemd/user/{unit}.d/override.conf"), text);
-        systemctl(&["daemon-reload"]);
-    }
-
-    fn unit_files(&self) -> Vec<String> {
-        let dir = std::fs::read_dir(self.path(".config/systemd/user")).into_iter().flatten().flatten();
-        let mut names: Vec<String> = dir.map(|e| e.file_name().into_string().unwrap()).collect();
-        names.retain(|name| name.starts_with("claude-failover-"));
-        names.sort();
-        names
-    }
-}
-
-fn run(command: &mut Command) -> Said {
-    Said::of(&command.output().unwrap())
-}
-
-fn systemctl(args: &[&str]) -> String {
-    let said = run(Command::new("systemctl").arg("--user").args(args));
-    assert_eq!(said.code, 0, "systemctl {args:?}: {said:?}\n{}", journal(&[]));
-    said.out.trim().to_owned()
-}
-
-fn property(unit: &str, name: &str) -> String {
-    systemctl(&["show", unit, "--property", name, "--value"])
-}
-
-fn tmux(args: &[&str]) -> Said {
-    run(Command::new("tmux").args(["-u", "-L", "claude-failover"]).args(args))
-}
-
-fn journal(args: &[&str]) -> String {
-    run(Command::new("journalctl")
-        .args(["--user", "--no-pager", "-q", "-o", "short-precise", "-n", "2000"])
-        .args(args))
-    .out
-}
-
-fn server_pid() -> Option<i32> {
-    tmux(&["display-message", "-p", "#{pid}"]).out.trim().parse().ok()
-}
-
-fn cgroup(pid: i32) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default()
-}
-
-/// Waits; when it never comes, says what the journal has.
-fn eventually(m: &Machine, what: &str, holds: impl FnMut() -> bool) {
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| until(what, LONG, holds)));
-    if let Err(panic) = done {
-        let units = run(Command::new("systemctl").args([
-            "--user",
-            "--no-pager",
-            "list-units",
-            "--all",
-            "claude-failover-*",
-        ]));
-        eprintln!("{}\n{}\n{}", journal(&[]), units.out, m.cf(&["status"]).out);
-        std::panic::resume_unwind(panic);
-    }
-}
+use machine::{LONG, Machine, TMUX, cgroup, eventually, journal, property, run, server_pid, systemctl, tmux};
 
 /// Long periods: whatever happens soon was started by a path unit.
 const RARELY: &str = "watcher: {interval: 1h}\ndispatcher: {interval: 1h}\nquota: {poll_interval: 1h}";
 /// Short ones: what a machine does in an hour, in half a minute.
 const OFTEN: &str = "watcher: {interval: 300ms}\ndispatcher: {interval: 500ms}\nquota: {poll_interval: 500ms}";
+
+/// The codes that `doctor` finds here of what belongs to systemd.
+fn found(m: &Machine) -> Vec<String> {
+    let said: serde_json::Value = serde_json::from_str(&m.cf(&["--json", "doctor"]).out).unwrap();
+    let all = said["findings"].as_array().unwrap().iter();
+    let here = all.filter(|f| ["systemd", "timers", "tmux"].iter().any(|s| f["subject"] == *s));
+    here.filter(|f| f["severity"] != "info").map(|f| f["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A machine where everything is right but lingering; then one thing after the other is wrong, as a real manager
+/// shows it.
+fn doctor_sees(m: &Machine) {
+    assert_eq!(found(m), ["not-lingering"]);
+    m.config(&RARELY.replace("1h", "2h"));
+    assert_eq!(found(m), ["timers-outdated", "not-lingering"]);
+    m.config(RARELY);
+    systemctl(&["stop", "claude-failover-kick.path"]);
+    assert_eq!(found(m), ["timer-off", "not-lingering"]);
+    systemctl(&["start", "claude-failover-kick.path"]);
+    // A server that was born in a service ends with it.
+    let command = ["tmux", "-u", "-L", "claude-failover", "-f", "/dev/null", "new-session", "-d", "sleep 1000"];
+    let born = run(Command::new("systemd-run")
+        .args(["--user", "-q", "--unit=a-run", "-p", "Type=forking"])
+        .args(command));
+    assert_eq!(born.code, 0, "{born:?}");
+    until("the server answers", LONG, || server_pid().is_some());
+    assert_eq!(found(m), ["tmux-in-service", "not-lingering"]);
+    let said = m.cf(&["doctor"]);
+    assert!(said.code == 5 && said.out.contains("`a-run.service`"), "{said:?}");
+    tmux(&["kill-server"]);
+}
 
 #[test]
 #[ignore = "runs inside the harness"]
@@ -173,6 +66,7 @@ fn kicks_and_inboxes_lead_to_runs() {
     systemctl(&["start", "claude-failover-watch.service"]);
     assert_eq!(server_pid(), Some(before), "{}", journal(&[]));
     tmux(&["kill-server"]);
+    doctor_sees(&m);
     eventually(&m, "the unit's own server", || {
         systemctl(&["start", "claude-failover-watch.service"]);
         server_pid().is_some_and(|pid| pid != before)

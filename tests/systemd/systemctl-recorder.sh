@@ -15,11 +15,15 @@ show)
             cmp -s "$root/manager/known/$name" "$units/$name" || outdated=yes
         fi
         if [ "$(cat "$root/manager/enabled/$name" 2>/dev/null)" = yes ]; then file=enabled active=active; fi
+        # What a test wants it to say instead: a load, an active state, a state of the file.
+        [ -e "$root/manager/is-$name" ] && read -r load active file <"$root/manager/is-$name"
         printf 'Id=%s\nLoadState=%s\nUnitFileState=%s\nActiveState=%s\nNeedDaemonReload=%s\n\n' "$name" $load $file $active $outdated
     done
     exit
     ;;
 list-timers) echo '[]' ; exit ;;
+show-environment) cat "$root/manager/environment" 2>/dev/null || echo PATH=/usr/bin:/bin ; exit ;;
+cat) cat "$units/$2" "$units/$2.d/"*.conf 2>/dev/null ; [ -e "$units/$2" ] ; exit ;;
 daemon-reload) cp "$units"/claude-failover-* "$root/manager/known/" 2>/dev/null ;;
 esac
 verb=$1

@@ -2,7 +2,7 @@
 
 use super::Around;
 use crate::act::deploy;
-use crate::model::doctor::machine::{Facts, Room, findings};
+use crate::model::doctor::machine::{Facts, LOCALE, Room, findings};
 use crate::model::finding::Finding;
 use crate::sys::{clock, machine, paths, queue};
 
@@ -27,11 +27,16 @@ pub(super) fn look(around: &Around) -> Vec<Finding> {
         }
     }
     let program = paths::this_program().ok();
+    let given = around.env.as_ref().ok().and_then(|env| {
+        let set = &env.config.client.env;
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| set.get(name)).map(String::as_str)
+    });
     findings(&Facts {
         now: around.now,
         latest: around.store.latest(),
         synchronised: clock::is_synchronised(),
         rooms,
+        locale: given.unwrap_or(LOCALE).to_owned(),
         locales: machine::locales(),
         missing_programs: match &around.env {
             Ok(env) if deploy::programs(env).is_err() => vec!["timeout"],

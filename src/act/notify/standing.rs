@@ -31,7 +31,7 @@ pub struct Standing<'e> {
 /// # Errors
 /// If the outbox cannot be listed.
 pub fn standing(env: &Env) -> Result<(Vec<Standing<'_>>, Vec<Broken>)> {
-    let outbox = env.store.outbox()?;
+    let outbox = env.store.outbox(&env.config.notify.targets)?;
     let (mut all, mut broken) = (Vec::new(), outbox.broken);
     for target in &env.config.notify.targets {
         let record = env.store.target(&target.name).unwrap_or_else(|e| {

@@ -26,6 +26,7 @@ pub(super) fn look(around: &Around) -> Vec<Finding> {
     findings(&Facts {
         now: around.now,
         sessions: sessions.records.iter().map(|r| session(env, r)).collect(),
+        resumes_dedicated: env.config.watch.dedicated_resume,
         never_launched: names.filter(|n| sessions.get(n).is_none()).map(ToString::to_string).collect(),
         foreign: foreign(env, &sessions),
         pool: env.config.pool.max,

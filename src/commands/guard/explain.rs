@@ -193,6 +193,7 @@ fn changed(call: &Call, places: &Paths<'_>) -> Vec<Changed> {
             Change::Empty { path } => ("empties".to_owned(), path, Last::Followed),
             Change::Put { path, .. } => ("puts something at".to_owned(), path, Last::Followed),
             Change::Fill { path } => ("puts files into".to_owned(), path, Last::Followed),
+            Change::Hand { path } => ("gives what runs in it".to_owned(), path, Last::Followed),
             // One inside the other does not come out of the table.
             Change::Elsewhere(_) => return None,
             Change::Mode { path, mode, recursive } => {

@@ -82,7 +82,7 @@ pub fn retry(env: &Env, which: &Which) -> Result<Exit> {
 pub fn drop_event(env: &Env, which: &Which) -> Result<Exit> {
     let mut report = Report { command: "notify drop".into(), dry_run: which.dry_run, ..Report::default() };
     let _held = env.store.wait_run_lock("notify")?;
-    let events = env.store.outbox()?.events;
+    let events = env.store.outbox(&env.config.notify.targets)?.events;
     for target in which.targets(env)? {
         let record = env.store.target(&target.name)?;
         let waits = record.waiting(&target.policy, &events).into_iter().map(|e| &e.id).filter(|_| !which.all);

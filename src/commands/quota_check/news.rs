@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::act::gather::Found;
+use crate::act::gather::{Found, Known};
 use crate::env::{Env, local};
 use crate::model::account::Login;
 use crate::model::notify::{Kind, Telling};
@@ -27,20 +27,22 @@ pub fn exhausted<'a>(env: &Env, decision: &Decision, words: &'a str) -> Option<L
     })
 }
 
-/// Tells of logins that need a person, each once: a login that is made later and ends in turn is another.
+/// Tells of logins that need a person, each once: one that can be used meanwhile and ends in turn is another.
 pub fn of_logins(env: &Env, found: &Found) {
     for known in found.accounts.iter().filter(|known| !known.view.disabled) {
         let (name, login) = (known.record.name.as_str(), &known.view.login);
-        let since = known.login.changed.map(|at| at.to_string()).unwrap_or_default();
-        let (kind, why, key) = match (login, known.view.trouble) {
-            (Login::Valid { .. }, Some((Trouble::Login, _))) => {
-                (Kind::LoginExpired, Trouble::Login.as_str().to_owned(), format!("refused {since}"))
-            }
-            (Login::Valid { ends: Some(ends) }, _) if ends.duration_since(env.now) < LOGIN_ENDS => {
+        let over = match (login, known.view.trouble) {
+            (Login::Valid { .. }, Some((Trouble::Login, _))) => Some(Trouble::Login.as_str()),
+            (Login::Valid { .. }, _) => None,
+            (gone, _) => Some(gone.as_str()),
+        };
+        let Some(since) = since(env, known, over.is_some()) else { continue };
+        let (kind, why, key) = match (login, over) {
+            (_, Some(why)) => (Kind::LoginExpired, why.to_owned(), since),
+            (Login::Valid { ends: Some(ends) }, None) if ends.duration_since(env.now) < LOGIN_ENDS => {
                 (Kind::LoginEnding, format!("it ends at {}", local(*ends, &env.zone)), ends.to_string())
             }
-            (Login::Valid { .. }, _) => continue,
-            (gone, _) => (Kind::LoginExpired, gone.as_str().to_owned(), format!("{} {since}", gone.as_str())),
+            _ => continue,
         };
         let what = if kind == Kind::LoginEnding { "a login ends soon" } else { "a login cannot be used" };
         env.tell(&LogEntry {
@@ -52,4 +54,24 @@ pub fn of_logins(env: &Env, found: &Found) {
             ..LogEntry::default()
         });
     }
+}
+
+/// Since when a login cannot be used, as text: kept in the account's record until it can be used again. Of a record
+/// that cannot be used, when the login last changed: what stays the same as well. `None` if it cannot be kept now: told
+/// without it, every look would tell of it.
+fn since(env: &Env, known: &Known, is_over: bool) -> Option<String> {
+    let name = &known.record.name;
+    if env.store.account(name).is_err() {
+        return Some(known.login.changed.map(|at| at.to_string()).unwrap_or_default());
+    }
+    let kept = known.record.unusable_since;
+    if kept.is_some() != is_over {
+        let since = is_over.then_some(env.now);
+        let write = || env.store.lock()?.update_account(name, |r| r.unusable_since = since);
+        if let Err(e) = write() {
+            log::warn!("nobody is told of the login of `{name}` yet: {e:#}");
+            return None;
+        }
+    }
+    Some(kept.unwrap_or(env.now).to_string())
 }

@@ -10,6 +10,7 @@ use crate::env::Env;
 use crate::error::{Class, Exit, Mark};
 use crate::model::front_matter::{Outcome, OutcomeResult};
 use crate::model::name::TaskRef;
+use crate::model::notify::{Kind, Telling};
 use crate::model::queue::Place;
 use crate::model::task::{AttemptResult, TaskRecord};
 use crate::sys::queue::End;
@@ -104,9 +105,19 @@ fn settled(
                 let mut locked = env.store.lock()?;
                 unheld(env, task)?;
                 let max = env.config.dispatch.max_task_bytes;
+                let kind = if end == End::Done { Kind::TaskDone } else { Kind::TaskGivenUp };
+                let ended = LogEntry {
+                    command: "task",
+                    what: &format!("ended a task as {word}"),
+                    why: reason,
+                    task: Some(task.to_string()),
+                    event: Some(Telling::new(kind, format!("by hand {}", outcome.finished))),
+                    ..LogEntry::default()
+                };
+                env.post(&mut locked, &ended);
                 queue::finish(&mut locked, &project.path, &task.id, end, Some(&outcome), max)?;
                 drop(locked);
-                note(env, task, &format!("ended a task as {word}"), reason);
+                env.note(&ended);
                 word
             }
             _ => return Err(unknown(project, task)),

@@ -1,23 +1,24 @@
 //! `timers list`: what is installed, when it ran, how that went, when it runs next.
 
 use anstyle::Style;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Setting, told};
-use crate::env::local;
+use crate::act::timers::{Units, told};
+use crate::env::{Env, local};
 use crate::error::Exit;
-use crate::model::timers::plan::Loaded;
-use crate::model::timers::{Unit, is_ours};
+use crate::model::timers::plan::{Before, Loaded};
+use crate::model::timers::{Flavour, Unit, is_ours};
 use crate::output::{BAD, FAINT, GOOD, WARN, table};
 use crate::sys::systemd::{self, Times};
+use crate::sys::user;
 
 /// One unit that starts by itself, with the service that it starts.
 #[derive(Debug, Serialize)]
 struct Row {
     unit: String,
-    /// `current`, `outdated` (run `install` again), `missing`, or `foreign`: not made by us.
+    /// `current`, `outdated` (run `install` again), `missing`, `elsewhere` (a package's), or `foreign`: not made by us.
     file: &'static str,
     /// `waiting`, `running`, `failed`, `off`: of the unit itself.
     state: String,
@@ -30,15 +31,13 @@ struct Row {
     exit_status: Option<i32>,
 }
 
-pub(super) fn list(setting: &Setting) -> Result<Exit> {
-    let systemctl = setting.systemctl()?;
-    let files = systemd::unit_files(&setting.dir)
-        .with_context(|| format!("could not list `{}`", setting.dir.display()))?;
-    let names: Vec<&str> = setting.units.iter().map(|unit| unit.name).collect();
-    let loaded = systemctl.show(&names).map_err(told)?;
+pub(super) fn list(env: &Env, units: &Units) -> Result<Exit> {
+    let systemctl = units.systemctl()?;
+    let Before { files, loaded } = units.before(&systemctl)?;
     let times = systemctl.timers().map_err(told)?;
     let of = |name: &str| loaded.get(name).cloned().unwrap_or_default();
     let file = |unit: &Unit| match files.get(unit.name) {
+        None if of(unit.name).load == "loaded" => "elsewhere",
         None => "missing",
         Some(text) if !is_ours(text) => "foreign",
         Some(text) if *text != unit.text => "outdated",
@@ -57,27 +56,27 @@ pub(super) fn list(setting: &Setting) -> Result<Exit> {
             _ => format!("{stem}.service"),
         });
         // The service's file counts with it.
-        let partner = setting.units.iter().find(|u| Some(u.name) == service_unit.as_deref());
+        let partner = units.units.iter().find(|u| Some(u.name) == service_unit.as_deref());
         let worst = [Some(unit), partner].into_iter().flatten().map(file).find(|f| *f != "current");
         let time = times.get(unit.name).cloned().unwrap_or_default();
         row(unit.name, worst.unwrap_or("current"), &it, &service, &time)
     };
-    let rows: Vec<Row> = setting.units.iter().filter(|unit| unit.is_enabled()).map(row).collect();
-    let env = &setting.env;
-    let user = systemd::user_name().filter(|_| setting.place.flavour == crate::model::timers::Flavour::User);
+    let rows: Vec<Row> = units.units.iter().filter(|unit| unit.is_enabled()).map(row).collect();
+    let user = (units.place.flavour == Flavour::User).then(user::name);
     let lingers = user.as_deref().map(systemd::lingers);
     if env.out.json {
         env.out.object(&serde_json::json!({
-            "version": 1, "flavour": setting.place.flavour.as_str(), "directory": setting.dir,
+            "version": 1, "flavour": units.place.flavour.as_str(), "directory": units.dir,
             "lingering": lingers, "units": rows,
         }));
         return Ok(Exit::Done);
     }
-    env.out.text(&shown(&rows, setting));
+    env.out.text(&shown(&rows, env));
     let count = |is: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
     if count(&|row| row.file == "missing") == rows.len() {
         env.out.note("nothing is installed: `claude-failover timers install`");
-    } else if count(&|row| row.file != "current" || !row.enabled || row.state == "off") > 0 {
+    } else if count(&|row| !["current", "elsewhere"].contains(&row.file) || !row.enabled || row.state == "off") > 0
+    {
         env.out.note("not as it should be: `claude-failover timers install`");
     }
     if let (Some(false), Some(user)) = (lingers, user) {
@@ -109,8 +108,7 @@ fn row(name: &str, file: &'static str, it: &Loaded, service: &Loaded, times: &Ti
     }
 }
 
-fn shown(rows: &[Row], setting: &Setting) -> String {
-    let env = &setting.env;
+fn shown(rows: &[Row], env: &Env) -> String {
     let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| local(at, &env.zone));
     let result = |row: &Row| match (row.result.as_deref(), row.exit_status) {
         (None, _) => "-".to_owned(),
@@ -139,7 +137,7 @@ fn shown(rows: &[Row], setting: &Setting) -> String {
     let style = |r: usize, c: usize| -> Style {
         match (r.checked_sub(1).and_then(|r| rows.get(r)), c) {
             (None, _) => FAINT,
-            (Some(row), 1) if row.file != "current" => WARN,
+            (Some(row), 1) if !["current", "elsewhere"].contains(&row.file) => WARN,
             (Some(row), 2) if row.state == "failed" => BAD,
             (Some(row), 2) if row.state == "off" => WARN,
             (Some(row), 5) if row.result.as_deref().is_some_and(|r| r != "success") => BAD,

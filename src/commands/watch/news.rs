@@ -25,8 +25,36 @@ pub fn of<'a>(env: &Env, old: &SessionRecord, new: &'a SessionRecord) -> Vec<Log
         what,
         why: new.note.evidence.last().map(String::as_str).unwrap_or_default(),
         session: Some(new.name.as_str()),
-        event: Some(Telling::new(kind, new.note.since.to_string())),
+        event: Some(Telling::new(kind, key(old))),
         ..LogEntry::default()
     });
     state.into_iter().chain(tamper::entry(old, new)).collect()
+}
+
+/// What tells a change of state from the others of its kind: what it was before, and the last sign of life then.
+/// A run that is killed before the record is written sees the change once more, so nothing is in it that this look
+/// has found.
+fn key(old: &SessionRecord) -> String {
+    let sign = old.digest.last.map(|at| at.to_string()).unwrap_or_default();
+    format!("{} {} {sign}", old.note.state, old.note.since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::name::SessionName;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_change_that_is_seen_once_more_is_the_same_and_a_later_one_is_another() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut busy = SessionRecord::new(SessionName::new("p-0").unwrap(), Kind::Pool);
+        busy.note.state = State::Working;
+        (busy.note.since, busy.digest.last) = (at(100), Some(at(150)));
+        let first = key(&busy);
+        assert_eq!(first, key(&busy.clone()));
+        // Busy since then by its client's word all the time, with a sign of life in between.
+        busy.digest.last = Some(at(4000));
+        assert_ne!(first, key(&busy));
+    }
 }

@@ -23,7 +23,7 @@ pub fn look(env: &Env, record: &mut SessionRecord) -> Option<String> {
         }
         Look::Broken(why) => {
             let why = format!("its guard does not hold any more: {why}");
-            armed.broken = Some(why.clone());
+            arm::breaks(armed, why.clone());
             env.pool(record).map(|_| why)
         }
     }
@@ -45,7 +45,8 @@ pub fn entry<'a>(old: &SessionRecord, new: &'a SessionRecord) -> Option<LogEntry
     let (what, why, event) = match (broken(old), broken(new)) {
         (before, Some(why)) if before != Some(why) => {
             let launched = new.client.as_ref().map(|c| c.launched.to_string()).unwrap_or_default();
-            let event = Telling::new(Kind::GuardBroken, format!("{launched} {why}"));
+            let found = new.armed.as_ref().map(|armed| armed.found.as_str()).unwrap_or_default();
+            let event = Telling::new(Kind::GuardBroken, format!("{launched} {found} {why}"));
             ("found a session without a guard", why, Some(event))
         }
         (Some(_), None) => {

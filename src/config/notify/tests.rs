@@ -1,6 +1,7 @@
 use super::super::{Config, LoadInputs, parse};
 use super::*;
 use crate::error::{hints_of, messages_of};
+use crate::model::notify::Severity;
 
 const HEAD: &str = "accounts: [{name: main, home: /a}]\nnotifications:\n  targets:\n";
 
@@ -95,9 +96,26 @@ fn mistakes_are_refused_by_line_and_key() {
         (format!("{webhook}, body: {{a: '{{{{titel}}}}'}}}}\n"), "targets.0.body.a: no such placeholder: `titel`"),
         (format!("{webhook}, headers: {{X-Api-Key: abc}}}}\n"), "headers.X-Api-Key: looks like a secret"),
         (format!("{webhook}, secret: {{file: /x}}}}\n"), "targets.0.secret: is not used"),
+        (
+            format!("{webhook}, headers: {{Title: 'x {{{{title}}}}'}}}}\n"),
+            "c.yaml:4: notifications.targets.0.headers.Title: a header has no placeholder but `{{secret}}`: `title`",
+        ),
+        (format!("{webhook}, max_text: 9}}\n"), "targets.0.max_text: must be a number from 100 to 100000"),
+        (
+            format!("{webhook}, body: {{k: '{{{{secret}}}}'}}}}\n"),
+            "targets.0.secret: missing: `{{secret}}` is used, and nothing says where it is read",
+        ),
+        (
+            "  - {name: a, kind: desktop, command: [notify-send, '{{secret}}']}\n".into(),
+            "targets.0.command.1: arguments can be seen by every process",
+        ),
         ("  - {name: a, kind: webhook, url: 'https://u:p@x.example'}\n".into(), "targets.0.url: holds a password"),
         (
             "  - {name: a, kind: webhook, url: 'https://hooks.slack.com/services/T0/B0/abc'}\n".into(),
+            "targets.0.url: holds a secret",
+        ),
+        (
+            "  - {name: a, kind: webhook, url: 'https://x.example/message?a=1&token=abc'}\n".into(),
             "targets.0.url: holds a secret",
         ),
         (
@@ -110,6 +128,25 @@ fn mistakes_are_refused_by_line_and_key() {
     }
     let error = read("  - {name: a, kind: webhook, url: 'https://x.example', body: '{{titel}}'}\n").unwrap_err();
     assert_eq!(hints_of(&error), ["did you mean `{{title}}`?"]);
+}
+
+#[test]
+fn texts_are_as_long_as_the_service_takes() {
+    let discord =
+        "  - {name: a, kind: webhook, url: 'https://discord.com/api/webhooks/{{secret}}', secret: {file: /x}}\n";
+    let other = "  - {name: b, kind: webhook, url: 'https://x.example'}\n";
+    let own = "  - {name: c, kind: webhook, url: 'https://x.example', max_text: 500}\n";
+    let c = read(&format!("{discord}{other}{own}")).unwrap();
+    let most = |t: &Target| if let Via::Webhook { max_text, .. } = &t.via { *max_text } else { 0 };
+    assert_eq!(c.notify.targets.iter().map(most).collect::<Vec<_>>(), [1800, 3000, 500]);
+}
+
+#[test]
+fn targets_alone_are_read_back() {
+    let c = read(ALL).unwrap();
+    let text = c.targets_yaml().unwrap();
+    assert!(text.starts_with("notifications:\n"), "{text}");
+    assert_eq!(Config::of_targets(&text, Path::new("/home/me")).unwrap().notify, c.notify);
 }
 
 #[test]

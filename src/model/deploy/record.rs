@@ -69,6 +69,10 @@ pub struct Armed {
     /// What `watch` found that should not be: told until the session is launched again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
+    /// What tells that from the same found earlier or later: a mark of its files as they were last in order, and as
+    /// they were found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub found: String,
 }
 
 /// A short mark of a text (FNV-1a, 64 bits): tells an old one from a new one. Not a secret, and no proof

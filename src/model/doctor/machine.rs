@@ -44,6 +44,8 @@ pub struct Facts {
     pub synchronised: Option<bool>,
     /// Room on each file system that is used.
     pub rooms: Vec<Room>,
+    /// The locale that sessions are given.
+    pub locale: String,
     /// Locales that are installed; `None` if that cannot be told.
     pub locales: Option<Vec<String>>,
     /// Programs that are needed and not there.
@@ -58,15 +60,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     facts.rooms.iter().for_each(|room| found.extend(of_room(room)));
     clock(facts, &mut found);
-    if let Some(locales) = &facts.locales {
-        let plain = |name: &String| name.to_ascii_lowercase().replace('-', "");
-        if !locales.iter().map(plain).any(|name| name == "c.utf8") {
-            let message =
-                "the locale C.UTF-8, which sessions are given, is not installed: text may arrive garbled";
-            let remedy = "install it (Debian: package `libc-bin`), or set `client.env.LANG` to one of `locale -a`";
-            found.push(Finding::warning("locale", "locale-missing", message, remedy));
-        }
-    }
+    found.extend(locale(facts));
     for program in &facts.missing_programs {
         let message =
             format!("the program `{program}` is not installed: without it the guard could not fail closed");
@@ -82,6 +76,29 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// The locale that a session gets if the configuration names none.
+pub const LOCALE: &str = "C.UTF-8";
+
+fn locale(facts: &Facts) -> Option<Finding> {
+    let plain = |name: &str| name.to_ascii_lowercase().replace('-', "");
+    let wanted = &facts.locale;
+    if !plain(wanted).contains("utf8") {
+        let message = format!("sessions are given the locale `{wanted}`: text that is not ASCII arrives garbled");
+        let remedy = format!("take it out of `client.env`, or set it to `{LOCALE}`");
+        return Some(Finding::warning("locale", "locale-plain", message, remedy));
+    }
+    let is_there = facts.locales.as_ref().is_none_or(|all| all.iter().any(|name| plain(name) == plain(wanted)));
+    (!is_there).then(|| {
+        let message =
+            format!("the locale `{wanted}`, which sessions are given, is not installed: text may arrive garbled");
+        let remedy = match wanted == LOCALE {
+            true => "install it (Debian: package `libc-bin`), or set `client.env.LANG` to one of `locale -a`",
+            false => "install it, or set `client.env.LANG` to one of `locale -a`",
+        };
+        Finding::warning("locale", "locale-missing", message, remedy)
+    })
 }
 
 fn of_room(room: &Room) -> Option<Finding> {
@@ -144,6 +161,7 @@ mod tests {
             latest: Some((now, "/s/log/x".into())),
             synchronised: Some(true),
             rooms: vec![room()],
+            locale: LOCALE.into(),
             locales: Some(vec!["C".into(), "C.utf8".into()]),
             missing_programs: Vec::new(),
             program_gone: None,
@@ -164,7 +182,7 @@ mod tests {
     fn each_fault_is_found() {
         assert_eq!(found(|_| {}), []);
         type Case = (fn(&mut Facts), (&'static str, Severity));
-        let cases: [Case; 11] = [
+        let cases: [Case; 13] = [
             (|f| f.now = Timestamp::UNIX_EPOCH, ("clock-wrong", Fault)),
             (
                 |f| f.latest = Some((f.now + SignedDuration::from_hours(1), "/x".into())),
@@ -177,6 +195,8 @@ mod tests {
             (|f| f.rooms[0].inodes = Some(4000), ("inodes-used-up", Warning)),
             (|f| f.rooms[0].read_only = true, ("disk-read-only", Fault)),
             (|f| f.locales = Some(vec!["C".into(), "POSIX".into()]), ("locale-missing", Warning)),
+            (|f| f.locale = "en_GB.UTF-8".into(), ("locale-missing", Warning)),
+            (|f| f.locale = "C".into(), ("locale-plain", Warning)),
             (|f| f.missing_programs = vec!["timeout"], ("program-missing", Fault)),
             (|f| f.program_gone = Some("/x".into()), ("program-gone", Fault)),
         ];

@@ -21,8 +21,19 @@ pub struct Facts {
     pub oldest: Option<Timestamp>,
     /// Messages that were given up.
     pub parked: usize,
-    /// Faults of single targets: the target, what is wrong, what to do about it.
-    pub faults: Vec<(String, String, String)>,
+    /// What was seen of each target.
+    pub seen: Vec<Target>,
+}
+
+/// What was seen of one target.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Why its secret cannot be read where `notify` runs, and what to do about it.
+    pub no_secret: Option<(String, Option<String>)>,
+    /// Why the last run could not reach it, and what to do about it.
+    pub trouble: Option<(String, Option<String>)>,
 }
 
 /// What is wrong with them.
@@ -33,8 +44,21 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         let message = "nobody is told of anything: no target is configured";
         found.push(Finding::info("notify", "notify-unset", message, "name one under `notifications`"));
     }
-    for (target, why, remedy) in &facts.faults {
-        found.push(Finding::fault(target, "notify-target", why, remedy));
+    for target in &facts.seen {
+        let Target { name, no_secret, trouble } = target;
+        let try_it = || format!("claude-failover notify test {name}");
+        // Without it nothing else matters, and what the last run had to say is most often the same.
+        let (code, message, remedy) = match (no_secret, trouble) {
+            (Some((why, hint)), _) => {
+                let remedy = hint.as_ref().map_or_else(try_it, |hint| format!("{hint}; then {}", try_it()));
+                ("notify-secret", format!("nothing can be sent to it: {why}"), remedy)
+            }
+            (None, Some((why, hint))) => {
+                ("notify-target", format!("nothing arrives: {why}"), hint.clone().unwrap_or_else(try_it))
+            }
+            (None, None) => continue,
+        };
+        found.push(Finding::fault(format!("target {name}"), code, message, remedy));
     }
     if facts.parked > 0 {
         let message = format!("{} could not be delivered and were given up", messages(facts.parked));
@@ -59,7 +83,8 @@ mod tests {
     #[test]
     fn each_fault_is_found() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let good = Facts { now, targets: Some(1), waiting: 3, oldest: Some(now), parked: 0, faults: Vec::new() };
+        let target = Target { name: "x".into(), no_secret: None, trouble: None };
+        let good = Facts { now, targets: Some(1), waiting: 3, oldest: Some(now), parked: 0, seen: vec![target] };
         let found = |change: fn(&mut Facts)| {
             let mut facts = good.clone();
             change(&mut facts);
@@ -70,9 +95,12 @@ mod tests {
         assert!(found(|f| f.targets = None).is_empty());
         assert_eq!(found(|f| f.parked = 1), ["notify-parked"]);
         assert_eq!(found(|f| f.oldest = Some(f.now - SignedDuration::from_hours(3))), ["notify-late"]);
-        assert_eq!(
-            found(|f| f.faults = vec![("x".into(), "no secret".into(), "set it".into())]),
-            ["notify-target"]
-        );
+        let trouble = |f: &mut Facts| f.seen[0].trouble = Some(("refused".into(), None));
+        assert_eq!(found(trouble), ["notify-target"]);
+        let both = |f: &mut Facts| {
+            f.seen[0].trouble = Some(("refused".into(), None));
+            f.seen[0].no_secret = Some(("not there".into(), Some("put it there".into())));
+        };
+        assert_eq!(found(both), ["notify-secret"]);
     }
 }

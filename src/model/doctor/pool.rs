@@ -50,6 +50,8 @@ pub struct Facts {
     pub now: Timestamp,
     /// Sessions that we have a record of.
     pub sessions: Vec<Session>,
+    /// Whether `watch` brings dedicated sessions back.
+    pub resumes_dedicated: bool,
     /// Dedicated sessions of the configuration that were never launched.
     pub never_launched: Vec<String>,
     /// tmux sessions with a name of ours and no client of ours in it.
@@ -86,8 +88,17 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     for session in &facts.sessions {
         let name = &session.name;
         if session.standing == Standing::Dedicated && !session.runs && !session.said_goodbye {
-            let message = "it is dedicated, and its client does not run";
-            let remedy = format!("claude-failover watch brings it back; claude-failover explain session {name}");
+            let (message, remedy) = match facts.resumes_dedicated {
+                true => (
+                    "it is dedicated, and its client does not run",
+                    format!("claude-failover watch brings it back; claude-failover explain session {name}"),
+                ),
+                false => (
+                    "it is dedicated, its client does not run, and nothing brings it back (`watcher.dedicated_resume` \
+                     is off)",
+                    format!("claude-failover launch {name}"),
+                ),
+            };
             found.push(Finding::warning(name, "session-down", message, remedy));
         }
         if session.standing == Standing::Nowhere && (session.has_client || session.has_task) {
@@ -122,7 +133,11 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 
 fn queues(facts: &Facts, found: &mut Vec<Finding>) {
     if facts.pool == 0 && facts.waiting > 0 {
-        let message = format!("{} tasks wait, and the pool may have no session", facts.waiting);
+        let wait = match facts.waiting {
+            1 => "1 task waits".to_owned(),
+            n => format!("{n} tasks wait"),
+        };
+        let message = format!("{wait}, and the pool may have no session");
         found.push(Finding::fault("queue", "pool-empty", message, "raise `pool.autonomous.max`"));
     }
     if let Some(age) = facts.ready_since.map(|at| facts.now.duration_since(at)).filter(|age| *age >= STARVES) {
@@ -160,6 +175,7 @@ mod tests {
                 lost_account: None,
                 lost_directory: None,
             }],
+            resumes_dedicated: true,
             never_launched: Vec::new(),
             foreign: Vec::new(),
             pool: 3,
@@ -187,6 +203,13 @@ mod tests {
             f.sessions[0].said_goodbye = true;
         };
         assert_eq!(found(by_a_person), []);
+        for (resumes, remedy) in [(true, "claude-failover watch"), (false, "claude-failover launch p-0")] {
+            let mut facts = good();
+            down(&mut facts);
+            facts.resumes_dedicated = resumes;
+            let all = findings(&facts);
+            assert!(all[0].remedy.starts_with(remedy), "{all:?}");
+        }
         let cases: [Case; 9] = [
             (|f| f.never_launched = vec!["mine".into()], &[("session-missing", Warning)]),
             (|f| f.sessions[0].standing = Standing::Nowhere, &[("session-unconfigured", Warning)]),

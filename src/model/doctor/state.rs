@@ -1,6 +1,6 @@
 //! The state directory: whose it is, what of it is missing or damaged, and whether its locks exclude.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::finding::{Finding, Fix};
 use crate::model::home::{Place, count};
@@ -31,19 +31,11 @@ pub struct Unusable {
     pub movable: bool,
 }
 
-/// What was seen of the state directory.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// Its path.
-    pub root: PathBuf,
-    /// What is there.
-    pub place: Place,
+/// What was seen in the state directory.
+#[derive(Clone, Debug, Default)]
+pub struct Inspection {
     /// Why it cannot be listed or written to, if so.
     pub unreadable: Option<String>,
-    /// Why its files do not last, if so.
-    pub volatile: Option<String>,
-    /// The kind of a file system on which locks or renames are not to be trusted.
-    pub network: Option<&'static str>,
     /// Directories that are missing in it.
     pub missing_dirs: Vec<PathBuf>,
     /// Lock files that are missing.
@@ -58,6 +50,21 @@ pub struct Facts {
     pub unusable: Vec<Unusable>,
     /// Temporary files of killed runs that are older than an hour.
     pub litter: usize,
+}
+
+/// What was seen of the state directory.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its path.
+    pub root: PathBuf,
+    /// What is there.
+    pub place: Place,
+    /// Why its files do not last, if so.
+    pub volatile: Option<String>,
+    /// The kind of a file system on which locks or renames are not to be trusted.
+    pub network: Option<&'static str>,
+    /// What is in it.
+    pub seen: Inspection,
     /// Whether its locks exclude.
     pub exclusion: Exclusion,
 }
@@ -110,7 +117,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         }
         Place::Ours { .. } => {}
     }
-    if let Some(why) = &facts.unreadable {
+    if let Some(why) = &facts.seen.unreadable {
         let message = format!("it cannot be used: {why}: `{root}`");
         found.push(Finding::fault(
             SUBJECT,
@@ -120,7 +127,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         ));
         return found;
     }
-    files(facts, &mut found);
+    files(&facts.root, &facts.seen, &mut found);
     match &facts.exclusion {
         Exclusion::Holds => {}
         Exclusion::Fails => {
@@ -140,49 +147,45 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-fn files(facts: &Facts, found: &mut Vec<Finding>) {
-    let root = facts.root.display();
-    if !facts.missing_dirs.is_empty() {
-        let names: Vec<String> = facts.missing_dirs.iter().map(|d| format!("`{}`", d.display())).collect();
-        let fixes = facts.missing_dirs.iter().map(|d| Fix::MakeDir { path: d.clone(), mode: 0o700 });
+fn files(root: &Path, seen: &Inspection, found: &mut Vec<Finding>) {
+    let shown = root.display();
+    if !seen.missing_dirs.is_empty() {
+        let names: Vec<String> = seen.missing_dirs.iter().map(|d| format!("`{}`", d.display())).collect();
+        let fixes = seen.missing_dirs.iter().map(|d| Fix::MakeDir { path: d.clone(), mode: 0o700 });
         let message = format!("directories are missing in it: {}", names.join(", "));
         found.push(
             Finding::warning(SUBJECT, "state-incomplete", message, "claude-failover doctor --fix").fixed_by(fixes),
         );
     }
-    if !facts.missing_locks.is_empty() {
-        let what = count(facts.missing_locks.len() as u64, "lock file");
-        let fixes = facts.missing_locks.iter().map(|p| Fix::LockFile { path: p.clone() });
-        let message = format!("{what} missing: on a full disk none could be made: `{root}`");
+    if !seen.missing_locks.is_empty() {
+        let what = count(seen.missing_locks.len() as u64, "lock file");
+        let fixes = seen.missing_locks.iter().map(|p| Fix::LockFile { path: p.clone() });
+        let message = format!("{what} missing: on a full disk none could be made: `{shown}`");
         found.push(
             Finding::warning(SUBJECT, "lock-missing", message, "claude-failover doctor --fix").fixed_by(fixes),
         );
     }
-    if !facts.has_reserve {
-        let message = format!("nothing keeps room free in it for a full disk: `{root}`");
-        let fix = Fix::Reserve { state: facts.root.clone() };
+    if !seen.has_reserve {
+        let message = format!("nothing keeps room free in it for a full disk: `{shown}`");
+        let fix = Fix::Reserve { state: root.to_owned() };
         found.push(
             Finding::info(SUBJECT, "reserve-missing", message, "claude-failover doctor --fix").fixed_by([fix]),
         );
     }
-    if let Some((first, mode, _)) = facts.open.first() {
-        let more = match facts.open.len() {
+    if let Some((first, mode, _)) = seen.open.first() {
+        let more = match seen.open.len() {
             1 => String::new(),
             n => format!(", and {}", count(n as u64 - 1, "more")),
         };
         let more = more.replace("mores", "more");
         let message = format!("others can read a file in it (mode {mode:o}){more}: `{}`", first.display());
-        let fixes = facts.open.iter().map(|(path, _, mode)| Fix::Mode { path: path.clone(), mode: *mode });
-        let evidence = facts
-            .open
-            .iter()
-            .skip(1)
-            .take(9)
-            .map(|(path, mode, _)| format!("mode {mode:o}: `{}`", path.display()));
+        let fixes = seen.open.iter().map(|(path, _, mode)| Fix::Mode { path: path.clone(), mode: *mode });
+        let evidence =
+            seen.open.iter().skip(1).take(9).map(|(path, mode, _)| format!("mode {mode:o}: `{}`", path.display()));
         let finding = Finding::warning(SUBJECT, "file-open", message, "claude-failover doctor --fix");
         found.push(finding.seen(evidence).fixed_by(fixes));
     }
-    for (path, uid) in facts.foreign.iter().take(20) {
+    for (path, uid) in seen.foreign.iter().take(20) {
         let message = format!("belongs to user {uid}, not to us: `{}`", path.display());
         found.push(Finding::fault(
             SUBJECT,
@@ -191,7 +194,7 @@ fn files(facts: &Facts, found: &mut Vec<Finding>) {
             "look who wrote it, then chown it or move it away",
         ));
     }
-    for file in &facts.unusable {
+    for file in &seen.unusable {
         let (code, remedy) = if file.newer {
             ("file-newer", "upgrade claude-failover".to_owned())
         } else if file.movable {
@@ -204,11 +207,11 @@ fn files(facts: &Facts, found: &mut Vec<Finding>) {
             ("file-damaged", hint)
         };
         let fix = (!file.newer && file.movable)
-            .then(|| Fix::Quarantine { path: file.path.clone(), state: facts.root.clone() });
+            .then(|| Fix::Quarantine { path: file.path.clone(), state: root.to_owned() });
         found.push(Finding::fault(SUBJECT, code, &file.why, remedy).fixed_by(fix));
     }
-    if facts.litter > 0 {
-        let message = format!("{} of killed runs in it: `{root}`", count(facts.litter as u64, "temporary file"));
+    if seen.litter > 0 {
+        let message = format!("{} of killed runs in it: `{shown}`", count(seen.litter as u64, "temporary file"));
         found.push(Finding::info(
             SUBJECT,
             "litter",
@@ -227,16 +230,9 @@ mod tests {
         Facts {
             root: "/s".into(),
             place: Place::Ours { mode: 0o700 },
-            unreadable: None,
             volatile: None,
             network: None,
-            missing_dirs: Vec::new(),
-            missing_locks: Vec::new(),
-            has_reserve: true,
-            open: Vec::new(),
-            foreign: Vec::new(),
-            unusable: Vec::new(),
-            litter: 0,
+            seen: Inspection { has_reserve: true, ..Inspection::default() },
             exclusion: Exclusion::Holds,
         }
     }
@@ -260,18 +256,18 @@ mod tests {
             (|f| f.place = Place::Odd, ("state-odd", Fault, 0)),
             (|f| f.place = Place::Foreign { uid: 3 }, ("state-foreign", Fault, 0)),
             (|f| f.place = Place::Ours { mode: 0o755 }, ("state-open", Fault, 1)),
-            (|f| f.unreadable = Some("denied".into()), ("state-unreadable", Fault, 0)),
+            (|f| f.seen.unreadable = Some("denied".into()), ("state-unreadable", Fault, 0)),
             (|f| f.volatile = Some("tmpfs".into()), ("state-volatile", Warning, 0)),
             (|f| f.network = Some("NFS"), ("state-network", Fault, 0)),
-            (|f| f.missing_dirs = vec!["/s/kick".into(), "/s/log".into()], ("state-incomplete", Warning, 2)),
-            (|f| f.missing_locks = vec!["/s/lock/x.lock".into()], ("lock-missing", Warning, 1)),
-            (|f| f.has_reserve = false, ("reserve-missing", Info, 1)),
+            (|f| f.seen.missing_dirs = vec!["/s/kick".into(), "/s/log".into()], ("state-incomplete", Warning, 2)),
+            (|f| f.seen.missing_locks = vec!["/s/lock/x.lock".into()], ("lock-missing", Warning, 1)),
+            (|f| f.seen.has_reserve = false, ("reserve-missing", Info, 1)),
             (
-                |f| f.open = vec![("/s/a".into(), 0o644, 0o600), ("/s/b".into(), 0o666, 0o600)],
+                |f| f.seen.open = vec![("/s/a".into(), 0o644, 0o600), ("/s/b".into(), 0o666, 0o600)],
                 ("file-open", Warning, 2),
             ),
-            (|f| f.foreign = vec![("/s/a".into(), 9)], ("file-foreign", Fault, 0)),
-            (|f| f.litter = 2, ("litter", Info, 0)),
+            (|f| f.seen.foreign = vec![("/s/a".into(), 9)], ("file-foreign", Fault, 0)),
+            (|f| f.seen.litter = 2, ("litter", Info, 0)),
             (|f| f.exclusion = Exclusion::Fails, ("lock-useless", Fault, 0)),
             (|f| f.exclusion = Exclusion::Unknown("busy".into()), ("lock-unknown", Info, 0)),
         ];
@@ -289,7 +285,7 @@ mod tests {
             (false, false, ("file-damaged", 0)),
             (true, true, ("file-newer", 0)),
         ] {
-            let all = found(|f| f.unusable = vec![file(newer, movable)]);
+            let all = found(|f| f.seen.unusable = vec![file(newer, movable)]);
             assert_eq!((all[0].0, all[0].2), want);
         }
     }

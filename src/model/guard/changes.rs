@@ -3,6 +3,7 @@
 //! Each program has its own option grammar, since only that tells an operand from an option's value. What a
 //! program runs (`find -exec`, `xargs`) is a call of its own and comes from [`super::wrappers`].
 
+pub mod containers;
 pub mod copying;
 pub mod deleting;
 pub mod disks;
@@ -54,6 +55,11 @@ pub enum Change {
     /// Put files into a directory whose names the line does not show (`tar -C`, `cp -r dir/.`).
     Fill {
         /// The directory as the call names it.
+        path: Value,
+    },
+    /// Give it to a program of which nothing is known.
+    Hand {
+        /// The path as the call names it.
         path: Value,
     },
     /// Change its mode.
@@ -116,6 +122,7 @@ impl Asked<'_> {
 fn table() -> impl Iterator<Item = &'static Program> {
     [
         deleting::PROGRAMS,
+        containers::PROGRAMS,
         copying::PROGRAMS,
         writing::PROGRAMS,
         editing::PROGRAMS,
@@ -234,23 +241,7 @@ pub fn glob(pattern: &str) -> Value {
 /// The last name of a path; `None` where it stands for what is in a directory (`dir/.`, `..`).
 #[must_use]
 pub fn last_name(path: &Value) -> Option<Value> {
-    let mut name = Value::default();
-    let mut pieces: Vec<Value> = Vec::new();
-    for part in path.parts() {
-        match part {
-            Part::Text(text) => {
-                for (i, piece) in text.split('/').enumerate() {
-                    if i > 0 {
-                        pieces.push(std::mem::take(&mut name));
-                    }
-                    name.push_text(piece);
-                }
-            }
-            other => name.push(other.clone()),
-        }
-    }
-    pieces.push(name);
-    let last = pieces.into_iter().rev().find(|piece| !piece.parts().is_empty())?;
+    let last = path.split('/').into_iter().rev().find(|piece| !piece.parts().is_empty())?;
     (!matches!(last.known(), Some("." | ".."))).then_some(last)
 }
 

@@ -9,7 +9,7 @@ use super::reading::{Call, Code, Dir, Executed, Place, Stream};
 use super::run::program;
 use super::shell::Shell;
 use super::value::{Part, Taint, Value};
-use super::wrappers::Inner;
+use super::wrappers::{Inner, is_stdin};
 use super::{outputs, parameter, paths, streams};
 
 /// What stands in a text of another language that runs programs.
@@ -24,7 +24,7 @@ impl Reader<'_> {
     /// # Errors
     /// If a limit is passed.
     pub fn inner(&mut self, call: &Call, inner: Inner, shell: &mut Shell) -> Result<Stream, Limit> {
-        let outer_place = self.place;
+        let outer_place = self.place.clone();
         let output = match inner {
             Inner::Argv { argv, env, dir, place, more_operands } => {
                 let argv = self.with_operands(call, argv, more_operands, shell);
@@ -41,7 +41,7 @@ impl Reader<'_> {
                     env: all_env,
                     dir: self.dir(&child),
                     via: self.via.clone(),
-                    place: self.place,
+                    place: self.place.clone(),
                     more_operands,
                     redirects: Vec::new(),
                     ..call.clone()
@@ -93,7 +93,7 @@ impl Reader<'_> {
                 // `perl -e 'exec @ARGV' rm …`: what is handed on may be a command.
                 let rest = at.and_then(|at| call.args().get(at + 1..)).unwrap_or_default().to_vec();
                 if !rest.is_empty() {
-                    let (env, place) = (Vec::new(), call.place);
+                    let (env, place) = (Vec::new(), Place::Here);
                     self.inner(
                         call,
                         Inner::Argv { argv: rest, env, dir: None, place, more_operands: false },
@@ -105,7 +105,8 @@ impl Reader<'_> {
             Inner::CodeFile { language, path } => {
                 let Some(stream) = self.file(&path, shell) else { return Ok(outputs::output(call, self.context)) };
                 let read = stream.text.is_some();
-                let executed = Executed { by: by(call), taint: stream.taint, read, file: stays(&path) };
+                let executed =
+                    Executed { by: by(call), taint: stream.taint, read, file: self.stays(&path, shell) };
                 self.reading.executed.push(executed);
                 if let Some(text) = stream.text {
                     self.code(language, text, call);
@@ -141,10 +142,19 @@ impl Reader<'_> {
 
     /// Changes to where a wrapper runs what it runs.
     fn enter(&mut self, shell: &mut Shell, dir: Option<&Value>, place: Place) {
-        if place == Place::Elsewhere && self.place == Place::Here {
-            shell.dirs = vec![Dir::Known(self.context.home.clone())];
+        match &place {
+            Place::Here => {}
+            Place::Elsewhere if self.place != Place::Here => self.place = place,
+            Place::Elsewhere => {
+                shell.dirs = vec![Dir::Known(self.context.home.clone())];
+                self.place = place;
+            }
+            // The image names the directory.
+            Place::Container(_) => {
+                shell.dirs = vec![Dir::Unknown];
+                self.place = place;
+            }
         }
-        self.place = place;
         if let Some(dir) = dir {
             shell.dirs = vec![self.dir_of(dir, shell)];
         }
@@ -175,7 +185,8 @@ impl Reader<'_> {
         }
         let words = call.args();
         let from_file = words.iter().position(|word| matches!(word.known(), Some("-a" | "--arg-file")));
-        let file = from_file.and_then(|at| self.file(words.get(at + 1)?, shell));
+        let named = from_file.and_then(|at| words.get(at + 1)).filter(|file| !is_stdin(file));
+        let file = named.and_then(|file| self.file(file, shell));
         let Some(text) = &file.as_ref().unwrap_or(&call.stdin).text else { return argv };
         let fields = parameter::split_fields(text, " \t\n\0");
         let items: Vec<Value> = fields.into_iter().map(|(v, _)| v).filter(|v| !v.parts().is_empty()).collect();
@@ -245,7 +256,8 @@ impl Reader<'_> {
             }
             return Ok(Stream::default());
         };
-        self.execute_stream(by, &stream, stays(path), shell)
+        let file = self.stays(path, shell);
+        self.execute_stream(by, &stream, file, shell)
     }
 
     /// Reads a program that the line itself has written into a file: `./FILE`.
@@ -267,7 +279,7 @@ impl Reader<'_> {
         argv.extend(call.argv.iter().cloned());
         let env = Vec::new();
         self.calling.push(name);
-        self.inner(call, Inner::Argv { argv, env, dir: None, place: call.place, more_operands: false }, shell)?;
+        self.inner(call, Inner::Argv { argv, env, dir: None, place: Place::Here, more_operands: false }, shell)?;
         self.calling.pop();
         Ok(())
     }
@@ -278,7 +290,7 @@ impl Reader<'_> {
             Some(dir) => self.dir_of(&dir, &Shell::new(call.dir.clone())),
             None => call.dir.clone(),
         };
-        let code = Code { language: language.to_owned(), text, dir, place: self.place };
+        let code = Code { language: language.to_owned(), text, dir, place: self.place.clone() };
         if !self.reading.code.contains(&code) {
             self.reading.code.push(code);
         }
@@ -321,6 +333,14 @@ impl Reader<'_> {
         Ok(path)
     }
 
+    /// The file of a program's text, where it stays and could be looked at: a pipe has a name too.
+    fn stays(&mut self, path: &Value, shell: &Shell) -> Option<String> {
+        let is_pipe = path.starts_with("/dev/")
+            || path.starts_with("/proc/")
+            || !self.pipes.is_empty() && self.absolute(path, shell).is_some_and(|path| self.pipes.contains(&path));
+        (!is_pipe).then(|| path.to_string())
+    }
+
     /// Notes what is written to a file; what is written into `>(…)` is what that reads.
     ///
     /// # Errors
@@ -354,6 +374,19 @@ impl Reader<'_> {
                     if let Some(path) = self.absolute(operand, shell) {
                         self.put_file(path, call.stdin.clone(), shell)?;
                     }
+                }
+            }
+            Some(program @ ("mkfifo" | "mknod")) => {
+                let mut operands = call.args();
+                if let ("mknod", [.., _, kind]) = (program, operands) {
+                    if kind.known() != Some("p") {
+                        return Ok(());
+                    }
+                    operands = operands.get(..operands.len() - 1).unwrap_or_default();
+                }
+                for operand in operands {
+                    let path = self.absolute(operand, shell);
+                    self.pipes.extend(path);
                 }
             }
             Some("cp" | "mv" | "install") => {
@@ -420,12 +453,6 @@ fn directory_option(call: &Call) -> Option<Value> {
     let word = words.get(at)?;
     let joined = word.strip_prefix("--directory=").or_else(|| word.strip_prefix("-C"))?;
     if joined.parts().is_empty() { words.get(at + 1).cloned() } else { Some(joined) }
-}
-
-/// The file of a program's text, where it stays and could be looked at: a pipe has a name too.
-fn stays(path: &Value) -> Option<String> {
-    let is_pipe = path.starts_with("/dev/") || path.starts_with("/proc/");
-    (!is_pipe).then(|| path.to_string())
 }
 
 fn by(call: &Call) -> String {

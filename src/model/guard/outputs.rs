@@ -35,6 +35,8 @@ pub fn output(call: &Call, context: &Context<'_>) -> Stream {
         "whoami" | "logname" => context.world.variable("USER").map(|user| Value::from(user.as_str())),
         "true" | "false" | ":" | "sleep" | "mkdir" | "touch" | "rm" | "test" | "[" => Some(Value::default()),
         "git" => top_level(call, context),
+        "printenv" => variable(args, context),
+        "sed" | "awk" | "gawk" | "mawk" => prefixed(name, call),
         "find" | "ls" | "fd" | "fdfind" => found(call),
         "date" | "nproc" | "hostname" | "uname" | "wc" | "id" | "uuidgen" | "seq" | "git-rev-parse" => {
             Some(Value::filled(&format!("$({name})"), Taint::NONE, false))
@@ -96,6 +98,42 @@ fn echo(args: &[Value]) -> Value {
         text.push_text("\n");
     }
     text
+}
+
+/// `printenv NAME`
+fn variable(args: &[Value], context: &Context<'_>) -> Option<Value> {
+    let [name] = args else { return None };
+    let value = match name.known()? {
+        "HOME" => Some(context.home.to_string_lossy().into_owned()),
+        name => context.world.variable(name),
+    };
+    value.map(|value| Value::from(value.as_str()))
+}
+
+/// `sed 's,^,/etc/,'` and `awk '{print "/etc/"$1}'` with an input that is not known: what every line begins with.
+fn prefixed(name: &str, call: &Call) -> Option<Value> {
+    if call.stdin.text.as_ref().is_some_and(|text| !text.has_unknown()) {
+        return None;
+    }
+    let [script] = call.args() else { return None };
+    let script = script.known()?.trim();
+    let prefix = if name == "sed" {
+        let (delimiter, rest) = script.strip_prefix('s').and_then(|rest| Some((rest.chars().next()?, rest)))?;
+        let rest = rest.get(delimiter.len_utf8()..)?.strip_prefix('^')?.strip_prefix(delimiter)?;
+        let rest = rest.strip_suffix(delimiter)?;
+        rest.replace(&format!("\\{delimiter}"), &delimiter.to_string())
+    } else {
+        let rest = script.strip_prefix('{')?.strip_suffix('}')?.trim().strip_prefix("print")?;
+        let (text, rest) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+        rest.trim_start_matches([' ', ',']).strip_prefix('$')?;
+        text.to_owned()
+    };
+    if prefix.is_empty() || prefix.contains(['\\', '&', '\n']) {
+        return None;
+    }
+    let mut text = Value::from(prefix.as_str());
+    text.append(&Value::filled(&format!("$({name})"), call.stdin.taint, true));
+    Some(text)
 }
 
 /// `command -v PROGRAM`, `which PROGRAM`.

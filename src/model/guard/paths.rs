@@ -21,10 +21,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use super::reading::{Call, Place};
+use super::reading::{Call, Mount, Place};
 pub(crate) use super::value::Value;
 use super::world::Context;
-use absolute::{Absolute, Links};
+use absolute::{Absolute, Links, Written};
+use names::{could_be_above, could_start, starts};
 
 /// What happens to the last name of a path when it is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,29 +115,67 @@ impl<'a> Paths<'a> {
     /// What a path of a call could be, written and resolved. Nothing where it could be anything at all.
     #[must_use]
     pub fn locate(&self, path: &Value, call: &Call, last: Last) -> Vec<Absolute> {
-        let Some(written) = absolute::Written::of(path, call, &self.context.home) else { return Vec::new() };
-        let links = self.links(call);
-        let here = call.place == Place::Here;
-        let looks = here || !call.links.is_empty();
-        let resolved = looks.then(|| written.resolve(Some(&links), last));
-        // No link on the way: as it is written.
-        let plain = resolved.filter(|_| !links.followed.get());
-        let is_plain = plain.is_some();
-        let mut found = vec![plain.unwrap_or_else(|| written.resolve(None, last))];
-        if looks && !is_plain {
-            // A link may be replaced, or written through.
-            let all: &[Last] = if last == Last::Kept { &[Last::Kept] } else { &[Last::Followed, Last::Kept] };
-            for &last in all {
-                let resolved = written.resolve(Some(&links), last);
-                if found.iter().any(|a| a.names == resolved.names) {
-                    // No link on the way, so none at its end either.
-                    break;
-                }
-                found.push(resolved);
+        let Some(written) = Written::of(path, call, &self.context.home) else { return Vec::new() };
+        match &call.place {
+            Place::Container(mounts) => self.locate_in(&written, mounts, call, last),
+            Place::Here => self.resolve(&written, &self.links(call), last),
+            Place::Elsewhere => {
+                let mut found = match call.links.is_empty() {
+                    true => vec![written.resolve(None, last)],
+                    false => self.resolve(&written, &self.links(call), last),
+                };
+                found.iter_mut().for_each(|absolute| absolute.here = false);
+                found
             }
         }
-        for absolute in &mut found {
-            absolute.here = here;
+    }
+
+    /// What a path in a container could be: of this machine where it lies below a mount, or a mount below it.
+    fn locate_in(&self, written: &Written, mounts: &[Mount], call: &Call, last: Last) -> Vec<Absolute> {
+        let made = self.links(call);
+        let mut inside = written.resolve(Some(&made), last);
+        inside.here = false;
+        let names = match inside.certain {
+            None => inside.names.clone(),
+            Some(_) => written.without_dots(),
+        };
+        if inside.adrift || mounts.is_empty() {
+            return vec![inside];
+        }
+        let below = mounts.iter().filter(|mount| starts(&names, &mount.at)).max_by_key(|mount| mount.at.len());
+        let mut found = if below.is_some() { Vec::new() } else { vec![inside] };
+        for mount in mounts.iter().filter(|mount| !mount.read_only) {
+            let rest = match below {
+                Some(below) if std::ptr::eq(below, mount) => names.get(mount.at.len()..),
+                _ if starts(&names, &mount.at) => None,
+                _ if could_start(&names, &mount.at) => names.get(mount.at.len()..),
+                _ => could_be_above(&names, &mount.at).then_some(&[][..]),
+            };
+            if let Some(here) = rest.and_then(|rest| written.moved(&mount.from, rest)) {
+                let links = Links { made: &[], world: Some(self), followed: Cell::new(false) };
+                found.extend(self.resolve(&here, &links, last));
+            }
+        }
+        found
+    }
+
+    /// A path as it is written, and with its links followed.
+    fn resolve(&self, written: &Written, links: &Links<'_>, last: Last) -> Vec<Absolute> {
+        let resolved = written.resolve(Some(links), last);
+        // No link on the way: as it is written.
+        if !links.followed.get() {
+            return vec![resolved];
+        }
+        let mut found = vec![written.resolve(None, last)];
+        // A link may be replaced, or written through.
+        let all: &[Last] = if last == Last::Kept { &[Last::Kept] } else { &[Last::Followed, Last::Kept] };
+        for &last in all {
+            let resolved = written.resolve(Some(links), last);
+            if found.iter().any(|a| a.names == resolved.names) {
+                // No link on the way, so none at its end either.
+                break;
+            }
+            found.push(resolved);
         }
         found
     }
@@ -192,7 +231,7 @@ impl<'a> Paths<'a> {
         let mut all: Vec<Vec<String>> = Vec::new();
         for path in paths {
             let text = path.to_string_lossy();
-            let Some(written) = absolute::Written::of_known(&text) else { continue };
+            let Some(written) = Written::of_known(&text) else { continue };
             let links = Links { made: &[], world: Some(self), followed: Cell::new(false) };
             for absolute in [written.resolve(None, Last::Followed), written.resolve(Some(&links), Last::Followed)]
             {

@@ -1,11 +1,14 @@
 //! Reads a line of shell text: walks the parser's tree the way the shell would run it.
 //!
-//! `reader.rs` goes through the constructs (lists, loops, functions), `expand.rs` makes fields of words,
+//! `reader.rs` goes through lists and functions, `compound.rs` through groups, loops and branches, `expand.rs` makes fields of words,
 //! `run.rs` runs one command, `builtins.rs` those that change the shell itself, `outputs.rs` knows what
 //! some commands print.
 
+mod compound;
+mod ways;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rable::ast::ListOperator;
@@ -13,15 +16,11 @@ use rable::{Node, NodeKind};
 
 use super::expand::Choice;
 use super::limits::{Budget, Limit};
-use super::reading::{Dir, Place, Reading, Redirect, Stream, Unparsed};
-use super::run::Opened;
+use super::reading::{Dir, Place, Reading, Stream, Unparsed};
 use super::shell::Shell;
 use super::value::{Unknown, Value};
 use super::world::Context;
 use super::{bomb, expand};
-
-/// The most ways that one command is read where its variables may have several values.
-const MAX_WAYS: usize = 64;
 
 /// What is being read, and what has been found.
 pub struct Reader<'a> {
@@ -47,6 +46,8 @@ pub struct Reader<'a> {
     source: String,
     /// The texts of `>(…)`, by the file names that the commands see.
     pub sinks: BTreeMap<PathBuf, String>,
+    /// The named pipes that the line makes.
+    pub pipes: BTreeSet<PathBuf>,
 }
 
 /// How a construct ends: its output, and the state in which it fails, where that differs from the one in
@@ -89,9 +90,21 @@ pub fn read_at(text: &str, context: &Context<'_>, place: Place) -> Result<Readin
         calling: Vec::new(),
         source: String::new(),
         sinks: BTreeMap::new(),
+        pipes: BTreeSet::new(),
     };
     let mut shell = Shell::new(Dir::Known(context.cwd.clone()));
+    let start = shell.clone();
     reader.text(text, &mut shell)?;
+    // Who reads a named pipe may stand in front of who writes into it: a second time, with what was written.
+    if !reader.pipes.is_empty() {
+        let mut again = start;
+        for path in &reader.pipes {
+            if let Some(stream) = shell.file(path) {
+                again.write_file(path.clone(), stream.clone());
+            }
+        }
+        reader.text(text, &mut again)?;
+    }
     Ok(reader.reading)
 }
 
@@ -302,154 +315,6 @@ impl Reader<'_> {
         Ok(output)
     }
 
-    fn compound(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
-        let redirects = redirects_of(node);
-        let outer = shell.stdin.clone();
-        // The parser gives the documents of these two to the ones that come behind them.
-        if matches!(node.kind, NodeKind::ConditionalExpr { .. } | NodeKind::ArithmeticCommand { .. })
-            && redirects.iter().any(|r| matches!(r.kind, NodeKind::HereDoc { .. }))
-        {
-            let source = self.source.clone();
-            self.unreadable(&source, "a here-document for a test");
-        }
-        let opened = self.each_way(shell, Opened::and, |reader, shell| reader.redirects(redirects, shell))?;
-        if let Some(stdin) = opened.stdin.clone() {
-            shell.stdin = stdin;
-        }
-        let output = self.inside(node, shell)?;
-        shell.stdin = outer;
-        if opened.redirects.iter().any(Redirect::writes) {
-            let call = self.call(Vec::new(), Vec::new(), &opened, shell);
-            self.emit(call);
-        }
-        self.write(output, &opened.redirects, shell)
-    }
-
-    fn inside(&mut self, node: &Node, shell: &mut Shell) -> Result<Stream, Limit> {
-        match &node.kind {
-            NodeKind::Subshell { body, .. } => self.in_subshell(body, shell),
-            NodeKind::BraceGroup { body, .. } => self.body(body, shell),
-            NodeKind::If { condition, then_body, else_body, .. } => {
-                let ended = self.node(condition, shell)?;
-                let mut other = ended.failed.map_or_else(|| shell.clone(), |f| *f);
-                let mut output = joined(ended.output, self.body(then_body, shell)?);
-                if let Some(else_body) = else_body {
-                    output = either(output, self.body(else_body, &mut other)?);
-                }
-                shell.or(&other);
-                Ok(output)
-            }
-            NodeKind::While { condition, body, .. } | NodeKind::Until { condition, body, .. } => {
-                let mut output = nothing();
-                // The second round sees what the first has left.
-                for _ in 0..2 {
-                    let before = shell.clone();
-                    let ended = self.node(condition, shell)?;
-                    if let Some(failed) = ended.failed {
-                        shell.or(&failed);
-                    }
-                    output = either(joined(output, ended.output), self.body(body, shell)?);
-                    shell.or(&before);
-                }
-                Ok(Stream { text: None, ..output })
-            }
-            NodeKind::For { var, words, body, .. } | NodeKind::Select { var, words, body, .. } => {
-                self.for_each(var, words.as_deref(), body, shell)
-            }
-            NodeKind::ForArith { init, cond, incr, body, .. } => {
-                for text in [init, cond, incr] {
-                    self.only_substituted(text, shell)?;
-                }
-                let before = shell.clone();
-                self.body(body, shell)?;
-                let output = self.body(body, shell)?;
-                shell.or(&before);
-                Ok(Stream { text: None, ..output })
-            }
-            NodeKind::Case { word, patterns, .. } => {
-                self.each_way(shell, |(), ()| (), |reader, shell| reader.value(&raw(word), shell).map(drop))?;
-                let before = shell.clone();
-                let mut output = nothing();
-                for item in patterns {
-                    let mut branch = before.clone();
-                    for pattern in &item.patterns {
-                        let _ = self.value(&raw(pattern), &mut branch)?;
-                    }
-                    if let Some(body) = &item.body {
-                        output = either(output, self.body(body, &mut branch)?);
-                    }
-                    shell.or(&branch);
-                }
-                Ok(output)
-            }
-            NodeKind::ArithmeticCommand { raw_content, .. } => {
-                self.only_substituted(raw_content, shell)?;
-                Ok(nothing())
-            }
-            NodeKind::ConditionalExpr { body, .. } => {
-                self.each_way(shell, |(), ()| (), |reader, shell| reader.condition(body, shell))?;
-                Ok(nothing())
-            }
-            _ => Ok(Stream::default()),
-        }
-    }
-
-    /// Text of which nothing but what is substituted in it runs.
-    fn only_substituted(&mut self, text: &str, shell: &mut Shell) -> Result<(), Limit> {
-        self.each_way(shell, |(), ()| (), |reader, shell| reader.document(text, shell).map(drop))
-    }
-
-    /// The words of `[[ … ]]`: what is substituted in them runs.
-    fn condition(&mut self, node: &Node, shell: &mut Shell) -> Result<(), Limit> {
-        match &node.kind {
-            NodeKind::CondAnd { left, right } | NodeKind::CondOr { left, right } => {
-                self.condition(left, shell)?;
-                self.condition(right, shell)
-            }
-            NodeKind::BinaryTest { op, left, right } if op == "=~" => self.matched(&raw(left), &raw(right), shell),
-            NodeKind::BinaryTest { left, right, .. } => {
-                self.condition(left, shell)?;
-                self.condition(right, shell)
-            }
-            NodeKind::UnaryTest { operand, .. } | NodeKind::CondNot { operand } => self.condition(operand, shell),
-            NodeKind::CondParen { inner } => self.condition(inner, shell),
-            NodeKind::CondTerm { value, .. } => self.value(value, shell).map(drop),
-            _ => self.value(&raw(node), shell).map(drop),
-        }
-    }
-
-    fn for_each(
-        &mut self,
-        var: &str,
-        words: Option<&[Node]>,
-        body: &Node,
-        shell: &mut Shell,
-    ) -> Result<Stream, Limit> {
-        let all = |mut first: Vec<Value>, second: Vec<Value>| {
-            let new: Vec<Value> = second.into_iter().filter(|value| !first.contains(value)).collect();
-            first.extend(new);
-            first
-        };
-        let values = self.each_way(shell, all, |reader, shell| match words {
-            Some(words) => {
-                let mut values = Vec::new();
-                for word in words {
-                    values.append(&mut reader.fields(&raw(word), shell)?);
-                }
-                Ok(values)
-            }
-            None => reader.fields("\"$@\"", shell),
-        })?;
-        let before = shell.clone();
-        let mut output = nothing();
-        for value in values {
-            shell.set_scalar(var, value);
-            output = joined(output, self.body(body, shell)?);
-        }
-        shell.or(&before);
-        Ok(output)
-    }
-
     /// Reads a function's body with its arguments.
     ///
     /// # Errors
@@ -486,55 +351,6 @@ impl Reader<'_> {
     ) -> Result<Stream, Limit> {
         self.each_way(shell, either, |reader, shell| reader.command(assignments, words, redirects, shell))
     }
-
-    /// Reads something in each way that its variables allow, and takes all of them as possible.
-    fn each_way<T>(
-        &mut self,
-        shell: &mut Shell,
-        both: fn(T, T) -> T,
-        mut read: impl FnMut(&mut Self, &mut Shell) -> Result<T, Limit>,
-    ) -> Result<T, Limit> {
-        if self.choice.follows {
-            return read(self, shell);
-        }
-        // What follows copies the state, and the input for each call.
-        let input = shell.stdin.text.as_ref().map_or(0, Value::size);
-        self.budget.spend(shell.weight() / 8 + input / 4096)?;
-        let before = shell.clone();
-        let outer = std::mem::take(&mut self.choice);
-        let mut all = read(self, shell)?;
-        let met = std::mem::take(&mut self.choice.met);
-        for way in ways(&met) {
-            let named = met.iter().zip(way).map(|((name, _), pick)| (name.clone(), pick));
-            self.choice.picks = named.collect();
-            let mut other = before.clone();
-            all = both(all, read(self, &mut other)?);
-            shell.or(&other);
-        }
-        self.choice = outer;
-        Ok(all)
-    }
-}
-
-/// The ways to take one of several values each, but for the first of all. Where there are too many, those in which
-/// every value is taken at least once are among them.
-fn ways(met: &[(String, usize)]) -> Vec<Vec<usize>> {
-    let number = |way: usize| {
-        let mut rest = way;
-        let pick = |(_, n): &(String, usize)| {
-            let pick = rest % n;
-            rest /= n;
-            pick
-        };
-        met.iter().map(pick).collect()
-    };
-    let all = met.iter().fold(1_usize, |all, (_, n)| all.saturating_mul(*n));
-    let mut ways: Vec<Vec<usize>> = (1..all.min(MAX_WAYS)).map(number).collect();
-    if all > MAX_WAYS {
-        let most = met.iter().map(|(_, n)| *n).max().unwrap_or(1);
-        ways.extend((1..most).map(|way| met.iter().map(|(_, n)| way % n).collect()));
-    }
-    ways
 }
 
 /// One output or another.
@@ -549,23 +365,6 @@ pub fn raw(node: &Node) -> String {
     match &node.kind {
         NodeKind::Word { value, .. } | NodeKind::CondTerm { value, .. } => value.clone(),
         _ => String::new(),
-    }
-}
-
-fn redirects_of(node: &Node) -> &[Node] {
-    match &node.kind {
-        NodeKind::If { redirects, .. }
-        | NodeKind::While { redirects, .. }
-        | NodeKind::Until { redirects, .. }
-        | NodeKind::For { redirects, .. }
-        | NodeKind::ForArith { redirects, .. }
-        | NodeKind::Select { redirects, .. }
-        | NodeKind::Case { redirects, .. }
-        | NodeKind::Subshell { redirects, .. }
-        | NodeKind::BraceGroup { redirects, .. }
-        | NodeKind::ArithmeticCommand { redirects, .. }
-        | NodeKind::ConditionalExpr { redirects, .. } => redirects,
-        _ => &[],
     }
 }
 

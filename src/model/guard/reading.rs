@@ -42,19 +42,33 @@ impl Redirect {
                 .target
                 .known()
                 .is_some_and(|t| t.strip_suffix('-').unwrap_or(t).bytes().all(|b| b.is_ascii_digit())),
+            ">&-" => false,
             op => op.contains('>'),
         }
     }
 }
 
 /// Where a call runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Place {
-    /// On this machine.
+    /// On this machine; of what a wrapper runs: where the wrapper runs.
     #[default]
     Here,
-    /// On another one, or in a container: its paths are not ours, links are not looked up.
+    /// On another one: its paths are not ours, links are not looked up.
     Elsewhere,
+    /// In a container, with what it sees of this machine.
+    Container(Rc<[Mount]>),
+}
+
+/// A file or directory of this machine that a container sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it is in the container, name by name from the root.
+    pub at: Vec<String>,
+    /// What it is here: absolute.
+    pub from: Value,
+    /// Whether the container cannot change it.
+    pub read_only: bool,
 }
 
 /// One program that the line would run, wrappers included: `sudo rm x` is two calls.

@@ -1,113 +1,25 @@
 //! Reads one command: its fields, what it runs besides itself, where its output goes.
 
+mod guesses;
+mod redirects;
+
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use rable::{Node, NodeKind};
+use rable::Node;
 
+use self::guesses::SOUGHT;
+pub use self::redirects::Opened;
 use super::assign::assignment;
 use super::limits::Limit;
 use super::paths;
-use super::reader::{Reader, either, raw};
-use super::reading::{Call, Dir, Redirect, Stream};
+use super::reader::{Reader, raw};
+use super::reading::{Call, Dir, Place, Stream};
 use super::shell::Shell;
-use super::value::{Part, Taint, Value};
+use super::value::{Part, Value};
 use super::world::Context;
 use super::wrappers::{self, Inner};
 use super::{git, outputs};
-
-/// What a command's redirections are.
-#[derive(Default)]
-pub struct Opened {
-    /// Those to and from files.
-    pub redirects: Vec<Redirect>,
-    /// What they put on the standard input.
-    pub stdin: Option<Stream>,
-}
-
-impl Opened {
-    /// What one way and another open.
-    #[must_use]
-    pub fn and(mut self, other: Opened) -> Opened {
-        let new: Vec<Redirect> = other.redirects.into_iter().filter(|r| !self.redirects.contains(r)).collect();
-        self.redirects.extend(new);
-        self.stdin = match (self.stdin, other.stdin) {
-            (Some(first), Some(second)) => Some(either(first, second)),
-            (first, second) => first.or(second),
-        };
-        self
-    }
-}
-
-/// Programs whose names a pattern in the command's word is held against.
-const SOUGHT: &[&str] = &[
-    "rm",
-    "dd",
-    "git",
-    "sudo",
-    "sudoedit",
-    "su",
-    "runuser",
-    "doas",
-    "pkexec",
-    "sh",
-    "bash",
-    "dash",
-    "zsh",
-    "chmod",
-    "chown",
-    "shred",
-    "find",
-    "xargs",
-    "mkfs",
-    "mkfs.ext4",
-    "mkfs.xfs",
-    "mkfs.btrfs",
-    "mke2fs",
-    "mkswap",
-    "wipefs",
-    "blkdiscard",
-    "tee",
-    "cp",
-    "mv",
-    "ln",
-    "install",
-    "rsync",
-    "crontab",
-    "truncate",
-    "unlink",
-    "env",
-    "claude",
-    "sed",
-    "run0",
-    "systemd-run",
-    "mkfs.ext2",
-    "mkfs.ext3",
-    "mkfs.fat",
-    "mkfs.f2fs",
-    "mkfs.msdos",
-    "mkfs.ntfs",
-    "mkfs.vfat",
-    "tmux",
-    "screen",
-    "busybox",
-    "python3",
-    "perl",
-    "rmdir",
-    "tar",
-    "unzip",
-    "eval",
-    "nice",
-    "timeout",
-    "ed",
-    "patch",
-    "dcfldd",
-    "parted",
-    "fdisk",
-    "sfdisk",
-    "sgdisk",
-    "cryptsetup",
-];
 
 impl Reader<'_> {
     /// Reads a simple command in the way that [`Reader::choice`] says.
@@ -181,65 +93,6 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What the redirections open.
-    ///
-    /// # Errors
-    /// If a limit is passed.
-    pub fn redirects(&mut self, nodes: &[Node], shell: &mut Shell) -> Result<Opened, Limit> {
-        let mut opened = Opened::default();
-        for node in nodes {
-            let (fd, stream) = match &node.kind {
-                NodeKind::HereDoc { content, quoted, fd, .. } => {
-                    let text =
-                        if *quoted { Value::from(content.as_str()) } else { self.document(content, shell)? };
-                    let taint = text.taint();
-                    (*fd, Stream { text: Some(text), taint })
-                }
-                NodeKind::Redirect { op, target, fd, .. } if op == "<<<" => {
-                    let mut text = self.value(&raw(target), shell)?;
-                    text.push_text("\n");
-                    let taint = text.taint();
-                    (*fd, Stream { text: Some(text), taint })
-                }
-                NodeKind::Redirect { op, target, fd, .. } => {
-                    let target = self.value(&raw(target), shell)?;
-                    let redirect = Redirect { operator: op.clone(), target };
-                    let stream = match op.as_str() {
-                        "<" | "<>" => self.file(&redirect.target, shell).unwrap_or_default(),
-                        // What another descriptor was opened on.
-                        "<&" => {
-                            let number = redirect.target.if_empty().trim_end_matches('-').to_owned();
-                            shell.file(&PathBuf::from(format!("/dev/fd/{number}"))).cloned().unwrap_or_default()
-                        }
-                        ">&" if *fd == 0 => {
-                            let number = redirect.target.if_empty().into_owned();
-                            shell.file(&PathBuf::from(format!("/dev/fd/{number}"))).cloned().unwrap_or_default()
-                        }
-                        _ => Stream::default(),
-                    };
-                    let network =
-                        ["/dev/tcp/", "/dev/udp/"].iter().any(|start| redirect.target.starts_with(start));
-                    if network && redirect.writes() {
-                        let taint = Taint { downloaded: true, decoded: false };
-                        shell.write_file(PathBuf::from("/dev/fd/1"), Stream { text: None, taint });
-                    }
-                    opened.redirects.push(redirect);
-                    let feeds = matches!(op.as_str(), "<" | "<>" | "<&") || op == ">&" && *fd == 0;
-                    if !feeds {
-                        continue;
-                    }
-                    (*fd, stream)
-                }
-                _ => continue,
-            };
-            match fd {
-                -1 | 0 => opened.stdin = Some(stream),
-                n => shell.write_file(PathBuf::from(format!("/dev/fd/{n}")), stream),
-            }
-        }
-        Ok(opened)
-    }
-
     /// What the line itself has put into a file.
     pub fn file(&mut self, path: &Value, shell: &Shell) -> Option<Stream> {
         let path = self.absolute(path, shell)?;
@@ -269,7 +122,7 @@ impl Reader<'_> {
             stdin: opened.stdin.clone().unwrap_or_else(|| shell.stdin.clone()),
             redirects: opened.redirects.clone(),
             via: self.via.clone(),
-            place: self.place,
+            place: self.place.clone(),
             more_operands: false,
             links: Rc::clone(shell.links()),
         }
@@ -310,9 +163,16 @@ impl Reader<'_> {
         if let Some(word) = &word
             && !call.is_via("command")
             && !call.is_via("builtin")
-            && let Some(output) = self.function(word, call.argv.clone(), shell)?
+            && shell.function(word).is_some()
         {
-            return Ok(output);
+            // What stands in front of it holds while it runs.
+            let before = (!call.env.is_empty()).then(|| shell.clone());
+            call.env.iter().for_each(|(name, value)| shell.set_scalar(name, value.clone()));
+            let output = self.function(word, call.argv.clone(), shell)?;
+            if let Some(before) = before {
+                shell.or(&before);
+            }
+            return Ok(output.unwrap_or_default());
         }
         self.emit(call.clone());
         if let Some(word) = &word
@@ -335,7 +195,7 @@ impl Reader<'_> {
         }
         for tail in wrappers::transparent_tail(&call) {
             let inner =
-                Inner::Argv { argv: tail, env: Vec::new(), dir: None, place: call.place, more_operands: false };
+                Inner::Argv { argv: tail, env: Vec::new(), dir: None, place: Place::Here, more_operands: false };
             self.inner(&call, inner, shell)?;
         }
         self.via.truncate(via);
@@ -358,85 +218,6 @@ impl Reader<'_> {
         }
         call.args().iter().filter(|a| !a.starts_with("-")).find_map(|a| self.file(a, shell))
     }
-
-    /// The call with nothing where something unknown stands inside a word: `--fo${unset}rce`. Paths and what is
-    /// unknown at their places (`$X/y`, `$X:y`) are the rules' own.
-    fn without_holes(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
-        if call.is_via("?") || !call.argv.iter().any(has_hole) {
-            return Ok(());
-        }
-        let mut other = call.clone();
-        for word in other.argv.iter_mut().filter(|word| has_hole(word)) {
-            let mut whole = Value::default();
-            let known = word.parts().iter().filter(|p| !matches!(p, Part::Unknown(_)));
-            known.for_each(|part| whole.push(part.clone()));
-            *word = whole;
-        }
-        other.program = other.argv.first().and_then(program);
-        other.via.push("?".to_owned());
-        self.run(other, &mut shell.clone())?;
-        Ok(())
-    }
-
-    /// A command's word with a pattern in it, or known in part: each program that it could be.
-    fn guessed(&mut self, call: &Call, shell: &mut Shell) -> Result<(), Limit> {
-        self.without_holes(call, shell)?;
-        let Some(word) = call.argv.first().filter(|w| w.known().is_none() && !w.parts().is_empty()) else {
-            return Ok(());
-        };
-        let says_something = word.parts().iter().any(|p| !matches!(p, Part::Unknown(_)));
-        if !says_something || call.is_via("?") {
-            return Ok(());
-        }
-        // With nothing where it is not known: `r${unset}m`.
-        let if_empty = program(&Value::from(&*word.if_empty())).filter(|_| word.has_unknown() && !word.has_glob());
-        for name in SOUGHT.iter().copied().chain(if_empty.as_deref()) {
-            let full = ["", "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
-            let could_be = || {
-                full.iter().any(|dir| word.could_be(&format!("{dir}{name}"))) || if_empty.as_deref() == Some(name)
-            };
-            if call.program.as_deref() != Some(name) && could_be() {
-                let mut guess = call.clone();
-                guess.argv = std::iter::once(Value::from(name)).chain(call.args().iter().cloned()).collect();
-                guess.program = Some(name.to_owned());
-                guess.via.push("?".to_owned());
-                self.run(guess, &mut shell.clone())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Where a command's output goes: into its files, or on.
-    ///
-    /// # Errors
-    /// If a limit is passed.
-    pub fn write(&mut self, output: Stream, redirects: &[Redirect], shell: &mut Shell) -> Result<Stream, Limit> {
-        let files: Vec<&Redirect> = redirects.iter().filter(|r| r.writes()).collect();
-        if files.is_empty() {
-            return Ok(output);
-        }
-        for redirect in files {
-            if let Some(path) = self.absolute(&redirect.target, shell) {
-                let stream = match shell.file(&path) {
-                    Some(before) if redirect.operator.contains(">>") => Stream {
-                        text: match (before.text.clone(), &output.text) {
-                            (Some(mut a), Some(b)) => {
-                                a.append(b);
-                                Some(a)
-                            }
-                            _ => None,
-                        },
-                        taint: before.taint.and(output.taint),
-                    },
-                    _ => output.clone(),
-                };
-                self.budget.make(stream.text.as_ref().map_or(0, Value::size))?;
-                self.put_file(path, stream, shell)?;
-            }
-        }
-        // `2>file` leaves the output where it was; telling them apart gains nothing.
-        Ok(Stream { text: None, ..output })
-    }
 }
 
 /// What an alias of git's configuration runs.
@@ -446,14 +227,14 @@ fn aliased(call: &Call, context: &Context<'_>) -> Option<Inner> {
     }
     Some(match git::alias(call, context)? {
         git::Alias::Git { argv } => {
-            Inner::Argv { argv, env: Vec::new(), dir: None, place: call.place, more_operands: false }
+            Inner::Argv { argv, env: Vec::new(), dir: None, place: Place::Here, more_operands: false }
         }
         git::Alias::Shell { text, args, dir } => Inner::Shell {
             text: Value::from(text.as_str()),
             args,
             env: Vec::new(),
             dir: dir.map(|dir| Value::from(&*dir.to_string_lossy())),
-            place: call.place,
+            place: Place::Here,
         },
     })
 }
@@ -469,31 +250,6 @@ pub fn program(word: &Value) -> Option<String> {
     };
     let name = text.trim_end_matches('/').rsplit('/').next()?;
     (!name.is_empty()).then(|| name.to_owned())
-}
-
-/// Whether something that may be nothing stands inside a word, not at the border of a path's name, a list's item
-/// or a value.
-fn has_hole(word: &Value) -> bool {
-    const MAX_WORD: usize = 128;
-    let parts = word.parts();
-    let text = |i: Option<usize>| match i.and_then(|i| parts.get(i)) {
-        Some(Part::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let whole = |part: &Part| match part {
-        Part::Text(text) => text.len() <= MAX_WORD && !text.contains(char::is_whitespace),
-        Part::Glob(_) => true,
-        Part::Unknown(unknown) => !unknown.filled,
-    };
-    let is_hole = |(i, part): (usize, &Part)| {
-        let before = text(i.checked_sub(1));
-        let behind = text(Some(i + 1));
-        matches!(part, Part::Unknown(_))
-            && (before.is_some() || behind.is_some())
-            && !before.is_some_and(|t| t.ends_with(['/', ':', '=', ',', '@']))
-            && !behind.is_some_and(|t| t.starts_with(['/', ':', '=', ',', '@']))
-    };
-    parts.iter().all(whole) && parts.iter().enumerate().any(is_hole)
 }
 
 fn is_declaration(word: &Value) -> bool {

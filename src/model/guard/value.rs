@@ -190,6 +190,27 @@ impl Value {
         Some((before, value))
     }
 
+    /// The pieces between each known `at`; one piece where there is none.
+    #[must_use]
+    pub fn split(&self, at: char) -> Vec<Value> {
+        let mut pieces = Vec::new();
+        let mut piece = Value::default();
+        for part in &self.parts {
+            let Part::Text(text) = part else {
+                piece.push(part.clone());
+                continue;
+            };
+            for (i, text) in text.split(at).enumerate() {
+                if i > 0 {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+                piece.push_text(text);
+            }
+        }
+        pieces.push(piece);
+        pieces
+    }
+
     /// What has flowed into it.
     #[must_use]
     pub fn taint(&self) -> Taint {

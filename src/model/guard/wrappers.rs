@@ -1,6 +1,6 @@
 //! Programs that run other programs: each with its own option grammar.
 
-mod containers;
+pub(in crate::model::guard) mod containers;
 mod each;
 mod environment;
 mod git;
@@ -219,7 +219,7 @@ fn commands<'a>(parsed: &Parsed, words: &'a [Value], skip: usize) -> Vec<&'a [Va
 }
 
 /// Whether a file operand is the program's standard input.
-fn is_stdin(file: &Value) -> bool {
+pub(super) fn is_stdin(file: &Value) -> bool {
     matches!(
         file.known(),
         Some("-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" | "/proc/thread-self/fd/0" | "/proc/$$/fd/0")

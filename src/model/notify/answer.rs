@@ -79,11 +79,13 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// The beginning of the body.
     pub body: Vec<u8>,
+    /// Whether there was more of it, or should have been.
+    pub cut: bool,
 }
 
-/// What an answer over HTTP means.
+/// What an answer over HTTP means; `again` if an earlier try of the very same message may have arrived.
 #[must_use]
-pub fn judge(service: Service, answer: &Answer, now: Timestamp) -> Outcome {
+pub fn judge(service: Service, answer: &Answer, again: bool, now: Timestamp) -> Outcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let said = words(&body, &answer.body);
     let why = match said.is_empty() {
@@ -93,6 +95,9 @@ pub fn judge(service: Service, answer: &Answer, now: Timestamp) -> Outcome {
     let has = |words: &[&str]| words.iter().any(|w| said.to_lowercase().contains(w));
     match answer.status {
         200..=299 => match service {
+            Service::Telegram | Service::Resend if answer.cut => {
+                Outcome::Later { after: None, why: "its answer broke off".to_owned(), unsure: true }
+            }
             // A portal of a hotel answers 200 as well.
             Service::Telegram if body["ok"] != true => Outcome::later("its answer is not Telegram's"),
             Service::Resend if !body["id"].is_string() => Outcome::later("its answer is not Resend's"),
@@ -110,7 +115,7 @@ pub fn judge(service: Service, answer: &Answer, now: Timestamp) -> Outcome {
             Outcome::Later { after, why, unsure: matches!(answer.status, 408 | 502 | 504) }
         }
         // The key was used for this message already: an earlier try had arrived.
-        409 if service == Service::Resend && has(&["invalid_idempotent_request"]) => {
+        409 if service == Service::Resend && again && has(&["invalid_idempotent_request"]) => {
             Outcome::Sent("it had taken it already".to_owned())
         }
         409 if service == Service::Resend => Outcome::later(why),
@@ -186,7 +191,7 @@ mod tests {
 
     fn judged(service: Service, status: u16, body: &str) -> Outcome {
         let now = Timestamp::from_second(0).unwrap();
-        judge(service, &Answer { status, retry_after: None, body: body.as_bytes().to_vec() }, now)
+        judge(service, &Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() }, false, now)
     }
 
     fn short(outcome: &Outcome) -> String {
@@ -218,7 +223,7 @@ mod tests {
             (Telegram, 404, r#"{"ok":false,"description":"Not Found"}"#, "fault"),
             (Resend, 200, r#"{"id":"x"}"#, "sent"),
             (Resend, 200, "{}", "later -1"),
-            (Resend, 409, r#"{"name":"invalid_idempotent_request","message":"Same key"}"#, "sent"),
+            (Resend, 409, r#"{"name":"invalid_idempotent_request","message":"Same key"}"#, "later -1"),
             (Resend, 409, r#"{"name":"concurrent_idempotent_requests","message":"Wait"}"#, "later -1"),
             (Resend, 422, r#"{"name":"validation_error","message":"Invalid `to`"}"#, "refused"),
             (Resend, 429, r#"{"name":"daily_quota_exceeded","message":"daily quota"}"#, "later 3600"),
@@ -237,11 +242,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_used_means_arrived_only_if_a_try_went_before_and_half_an_answer_nothing() {
+        let of = |service, status, body: &str, again, cut| {
+            let answer = Answer { status, body: body.as_bytes().to_vec(), cut, ..Answer::default() };
+            short(&judge(service, &answer, again, Timestamp::UNIX_EPOCH))
+        };
+        let used = r#"{"name":"invalid_idempotent_request"}"#;
+        assert_eq!(of(Service::Resend, 409, used, true, false), "sent");
+        assert_eq!(of(Service::Resend, 409, used, false, false), "later -1");
+        for service in [Service::Resend, Service::Telegram] {
+            assert_eq!(of(service, 200, r#"{"ok":tr"#, false, true), "later -1 unsure");
+        }
+        assert_eq!(of(Service::Other, 200, "th", false, true), "sent", "its status says all");
+    }
+
+    #[test]
     fn retry_after_is_seconds_or_a_date() {
         let now: Timestamp = "2026-11-25T10:00:00Z".parse().unwrap();
         let of = |text: &str| {
-            let answer = Answer { status: 429, retry_after: Some(text.to_owned()), body: Vec::new() };
-            short(&judge(Service::Other, &answer, now))
+            let answer = Answer { status: 429, retry_after: Some(text.to_owned()), ..Answer::default() };
+            short(&judge(Service::Other, &answer, false, now))
         };
         assert_eq!(of("12"), "later 12");
         assert_eq!(of("Wed, 25 Nov 2026 10:01:30 GMT"), "later 90");

@@ -7,13 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Outcome, backoff};
 use super::policy::Policy;
-use super::{Event, hash};
+use super::{Event, hash, lasts};
 
 /// Format version of the file.
 pub const TARGET_VERSION: u32 = 1;
 
 /// So many different messages refused in a row, with none accepted between, are the target's fault and not theirs.
-const REFUSED_IN_A_ROW: u32 = 3;
+/// So many tries in a row that failed may be the message's, and not the target's: see [`TargetRecord::probes`].
+const IN_A_ROW: u32 = 3;
+
+/// How long the mark of an event is kept whose file is gone: a run that was killed is repeated within it.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is kept of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +29,8 @@ pub struct TargetRecord {
     /// The message under way: written before it is sent, so that what is sent again is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
-    /// Events that it was told, and when. Kept for as long as an event could be noted a second time.
+    /// Events that it was told, and when. Kept for as long as an event could be noted a second time: while its file
+    /// is there, for a day, and where every look notes it again as long as it lasts for `keep` and a day.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub delivered: BTreeMap<String, Timestamp>,
     /// Events that it did not take.
@@ -132,11 +137,16 @@ impl TargetRecord {
         self.delivered.contains_key(event) || self.parked.contains_key(event)
     }
 
+    /// Whether an event waits for it.
+    #[must_use]
+    pub fn awaits(&self, policy: &Policy, event: &Event) -> bool {
+        policy.concerns(event) && event.is_for(&self.name) && !self.is_through_with(&event.id)
+    }
+
     /// The events that wait for it, oldest first.
     #[must_use]
     pub fn waiting<'e>(&self, policy: &Policy, events: &'e [Event]) -> Vec<&'e Event> {
-        let mut all: Vec<&Event> =
-            events.iter().filter(|e| policy.concerns(e) && !self.is_through_with(&e.id)).collect();
+        let mut all: Vec<&Event> = events.iter().filter(|e| self.awaits(policy, e)).collect();
         all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         all
     }
@@ -156,7 +166,16 @@ impl TargetRecord {
         self.message = Some(Message { tries, unsure: true, again, ..message.clone() });
     }
 
-    /// Notes what came of the message under way.
+    /// Which of the events that are due is tried alone, from 0, where so many tries in a row have failed that it may be
+    /// because of one of them: each time another, so that none holds up the others.
+    #[must_use]
+    pub fn probes(&self) -> Option<usize> {
+        let failures = self.failures.max(self.refused).checked_sub(IN_A_ROW + 1)?;
+        usize::try_from(failures).ok()
+    }
+
+    /// Notes what came of the message under way. One that surely did not arrive is put together anew the next time,
+    /// with what has come meanwhile; one that may have arrived stays as it is until its end is known.
     pub fn ended(&mut self, events: &[Event], outcome: &Outcome, now: Timestamp) {
         let Some(mut message) = self.message.take() else { return };
         match outcome {
@@ -177,13 +196,13 @@ impl TargetRecord {
                 self.fails(why, false, None, now);
                 self.not_before = now.checked_add(backoff(self.failures, *after, false, &message.id)).ok();
                 message.unsure = *unsure;
-                self.message = Some(message);
+                self.message = Some(message).filter(|m| m.unsure || m.again);
             }
             Outcome::Fault { why, hint } => {
                 self.fails(why, true, hint.as_deref(), now);
                 self.not_before = now.checked_add(backoff(self.failures, None, true, &message.id)).ok();
                 message.unsure = false;
-                self.message = Some(message);
+                self.message = Some(message).filter(|m| m.again);
             }
             // One among many is refused: halves, until it is found.
             // Not so if it may have arrived as a whole: its parts would be told twice.
@@ -192,12 +211,12 @@ impl TargetRecord {
             }
             Outcome::Refused { why } => {
                 self.refused = self.refused.saturating_add(1);
-                if self.refused > REFUSED_IN_A_ROW {
+                if self.refused > IN_A_ROW {
                     self.fails(&format!("it takes nothing any more: {why}"), true, None, now);
                     self.not_before = now.checked_add(backoff(self.failures, None, true, &message.id)).ok();
-                    message.unsure = false;
-                    self.message = Some(message);
-                } else {
+                }
+                // Whether it had arrived nobody will know; it is not held against the others.
+                if self.refused <= IN_A_ROW || message.again {
                     let perhaps = if message.again { "may have arrived; then " } else { "" };
                     for id in message.events {
                         self.parked.insert(id, Parked { at: now, why: format!("{perhaps}{why}") });
@@ -239,18 +258,23 @@ impl TargetRecord {
         self.is_well();
     }
 
+    /// Keeps the mark of an event that lasts and is noted again. Whether there was one and it is a day old.
+    pub fn renews(&mut self, event: &str, now: Timestamp) -> bool {
+        let old = self.delivered.get_mut(event).filter(|at| now.duration_since(**at) > DAY);
+        old.map(|at| *at = now).is_some()
+    }
+
     /// It takes messages: nothing of an earlier trouble counts any more.
     pub fn is_well(&mut self) {
         (self.failures, self.not_before, self.trouble) = (0, None, None);
     }
 
-    /// Lets go of what is over, and parks what has waited for too long. What was parked.
-    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+    /// Lets go of what is over.
+    pub fn tidy(&mut self, policy: &Policy, events: &[Event], now: Timestamp) {
         let old = |at: &Timestamp, than: SignedDuration| now.duration_since(*at) > than;
         let there: BTreeSet<&str> = events.iter().map(|e| e.id.as_str()).collect();
-        let day = SignedDuration::from_hours(24);
-        let keep = policy.keep.saturating_add(day);
-        self.delivered.retain(|id, at| there.contains(id.as_str()) || !old(at, keep));
+        let kept = |id: &str| if lasts(id) { policy.keep.saturating_add(DAY) } else { DAY };
+        self.delivered.retain(|id, at| there.contains(id.as_str()) || !old(at, kept(id)));
         self.parked.retain(|id, _| there.contains(id.as_str()));
         self.retried.retain(|id, _| there.contains(id.as_str()));
         self.recent.retain(|_, at| !old(at, policy.repeat));
@@ -262,10 +286,15 @@ impl TargetRecord {
                 self.message = None;
             }
         }
+    }
+
+    /// Parks what has waited for too long; what that was. For a run that could not deliver, and for no other: after a
+    /// week without a run, or where it is held back by quiet hours, it is still told.
+    pub fn gives_up(&mut self, policy: &Policy, events: &[Event], now: Timestamp) -> Vec<String> {
+        let old = |at: &Timestamp| now.duration_since(*at) > policy.keep;
         // A message under way is given up as a whole: told anew, its younger events might be told twice.
         let under_way = self.message.as_ref().map(|m| m.events.clone()).unwrap_or_default();
-        let is_old =
-            |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)), policy.keep);
+        let is_old = |e: &&Event| old(self.retried.get(&e.id).map_or(&e.at, |again| again.max(&e.at)));
         let waiting = self.waiting(policy, events);
         let (its, others): (Vec<&Event>, Vec<&Event>) = waiting.iter().partition(|e| under_way.contains(&e.id));
         let its_end = !its.is_empty() && its.iter().all(is_old);
@@ -293,111 +322,4 @@ impl TargetRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::policy::tests::policy;
-    use super::super::tests::event;
-    use super::super::{Kind, policy::Policy};
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn refused() -> Outcome {
-        Outcome::Refused { why: "400: bad".to_owned() }
-    }
-
-    fn with(record: &mut TargetRecord, ids: &[&str]) {
-        let events = ids.iter().map(|id| (*id).to_owned()).collect();
-        record.begins(&Message {
-            id: "m".to_owned(),
-            events,
-            composed: at(0),
-            tries: 0,
-            unsure: false,
-            again: false,
-        });
-    }
-
-    #[test]
-    fn a_message_that_is_refused_is_halved_then_parked_and_many_are_the_targets_fault() {
-        let mut r = TargetRecord::new("t");
-        with(&mut r, &["a", "b", "c", "d"]);
-        assert!(r.message.as_ref().unwrap().unsure);
-        r.ended(&[], &refused(), at(1));
-        assert_eq!((r.most, r.message.is_none(), r.parked.len()), (Some(2), true, 0));
-        for (n, id) in ["a", "b", "c"].iter().enumerate() {
-            with(&mut r, &[id]);
-            r.ended(&[], &refused(), at(2));
-            assert_eq!(r.parked.len(), n + 1);
-        }
-        with(&mut r, &["d"]);
-        r.ended(&[], &refused(), at(3));
-        assert!(r.message.is_some() && !r.parked.contains_key("d"), "{r:?}");
-        assert!(r.trouble.as_ref().unwrap().fault && r.paused(at(4)).is_some());
-        with(&mut r, &["d"]);
-        r.ended(&[], &Outcome::Sent(String::new()), at(5));
-        assert_eq!((r.trouble.is_none(), r.refused, r.delivered.len()), (true, 0, 1));
-    }
-
-    #[test]
-    fn what_failed_is_sent_again_as_it_was() {
-        let mut r = TargetRecord::new("t");
-        with(&mut r, &["a"]);
-        let later = |unsure| Outcome::Later { after: None, why: "timeout".to_owned(), unsure };
-        r.ended(&[], &later(true), at(1));
-        let m = r.message.clone().unwrap();
-        assert_eq!((m.id.as_str(), m.tries, m.unsure), ("m", 1, true));
-        r.begins(&m);
-        r.ended(&[], &later(false), at(2));
-        assert_eq!(r.message.map(|m| (m.tries, m.unsure)), Some((2, false)));
-        assert_eq!((r.failures, r.trouble.unwrap().since), (2, at(1)));
-    }
-
-    #[test]
-    fn a_clock_that_went_back_does_not_hold_it_for_ever() {
-        let mut r = TargetRecord::new("t");
-        r.not_before = Some(at(1_000_000));
-        assert_eq!(r.paused(at(10)), None);
-        assert_eq!(r.paused(at(999_990)), Some(at(1_000_000)));
-    }
-
-    #[test]
-    fn what_a_person_tries_again_waits_anew_however_old_it_is() {
-        let events = [event(Kind::TaskGivenUp, "a", 1), event(Kind::TaskGivenUp, "b", 1)];
-        let mut record = TargetRecord::new("t");
-        let late = at(1).checked_add(policy().keep * 2).unwrap();
-        assert_eq!(record.tidy(&policy(), &events, late).len(), 2);
-        record.retry(late, |id| id == events[0].id);
-        assert!(record.tidy(&policy(), &events, late).is_empty());
-        assert_eq!(record.waiting(&policy(), &events), [&events[0]]);
-        let later = late.checked_add(policy().keep * 2).unwrap();
-        assert_eq!(record.tidy(&policy(), &events, later), [events[0].id.clone()]);
-    }
-
-    #[test]
-    fn a_digest_grows_again_once_one_was_taken() {
-        let mut record = TargetRecord::new("t");
-        for (most, want) in [(Some(5), Some(10)), (Some(400), None), (None, None)] {
-            record.most = most;
-            with(&mut record, &["x"]);
-            record.ended(&[], &Outcome::Sent(String::new()), at(9));
-            assert_eq!(record.most, want);
-        }
-    }
-
-    #[test]
-    fn old_events_are_parked_and_marks_outlive_their_events() {
-        let mut r = TargetRecord::new("t");
-        let policy = Policy { keep: SignedDuration::from_hours(1), ..policy() };
-        let events = [event(Kind::TaskGivenUp, "a", 0), event(Kind::TaskGivenUp, "b", 3000)];
-        r.delivered.insert("gone".to_owned(), at(0));
-        with(&mut r, &[&events[0].id]);
-        assert_eq!(r.tidy(&policy, &events, at(4000)), [events[0].id.clone()]);
-        assert!(r.parked.contains_key(&events[0].id) && r.message.is_none());
-        assert_eq!(r.waiting(&policy, &events), [&events[1]]);
-        assert!(r.delivered.contains_key("gone"));
-        r.tidy(&policy, &events[1..], at(25 * 3600 + 1));
-        assert!(r.delivered.is_empty() && !r.parked.contains_key(&events[0].id), "{r:?}");
-    }
-}
+mod tests;

@@ -28,33 +28,38 @@ pub const PLACEHOLDERS: [(&str, &str); 17] = [
     ("events", "its events as a list, where it stands alone"),
 ];
 
-/// The secret's placeholder, in an address and in headers.
+/// The secret's placeholder, in an address, in headers and in bodies.
 pub const SECRET: &str = "{{secret}}";
 
 /// The first placeholder of a text that there is none of.
 #[must_use]
 pub fn unknown(text: &str) -> Option<&str> {
     let names = text.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or(rest));
-    names.into_iter().find(|name| !PLACEHOLDERS.iter().any(|(known, _)| known == name))
+    names.into_iter().find(|name| *name != "secret" && !PLACEHOLDERS.iter().any(|(known, _)| known == name))
 }
 
-/// A document with its placeholders filled. A value that is nothing but one keeps the kind of what it holds.
+/// A document with its placeholders filled, the secret's among them: in one pass, so that a message which names it
+/// gets none. A value that is nothing but one keeps the kind of what it holds.
 #[must_use]
-pub fn fill(template: &Value, content: &Content) -> Value {
+pub fn fill(template: &Value, content: &Content, secret: &str) -> Value {
     match template {
         Value::String(text) => match whole(text) {
-            Some(name) => value(name, content),
-            None => Value::String(fill_text(text, content)),
+            Some(name) => value(name, content, secret),
+            None => Value::String(filled(text, content, secret)),
         },
-        Value::Array(list) => list.iter().map(|v| fill(v, content)).collect(),
-        Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), fill(v, content))).collect(),
+        Value::Array(list) => list.iter().map(|v| fill(v, content, secret)).collect(),
+        Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), fill(v, content, secret))).collect(),
         other => other.clone(),
     }
 }
 
-/// A text with its placeholders filled.
+/// A text with its placeholders filled, but for the secret's.
 #[must_use]
 pub fn fill_text(text: &str, content: &Content) -> String {
+    filled(text, content, "")
+}
+
+fn filled(text: &str, content: &Content, secret: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     // Once, from left to right: what was filled in is not looked at again.
@@ -65,7 +70,7 @@ pub fn fill_text(text: &str, content: &Content) -> String {
             rest = behind;
             continue;
         };
-        match value(name, content) {
+        match value(name, content, secret) {
             Value::String(text) => out.push_str(&text),
             other => out.push_str(&other.to_string()),
         }
@@ -79,7 +84,7 @@ fn whole(text: &str) -> Option<&str> {
     (!name.contains(['{', '}'])).then_some(name)
 }
 
-fn value(name: &str, content: &Content) -> Value {
+fn value(name: &str, content: &Content, secret: &str) -> Value {
     // Of several events only what all of them have in common.
     let common = |field: fn(&super::Event) -> Option<&str>| {
         let first = content.events.first().and_then(field).unwrap_or_default();
@@ -107,6 +112,7 @@ fn value(name: &str, content: &Content) -> Value {
         "at" => json!(content.at.to_string()),
         "unix_nanos" => json!(content.at.as_nanosecond().to_string()),
         "host" => json!(content.host),
+        "secret" => json!(secret),
         "events" => content.events.iter().map(event).collect(),
         _ => Value::Null,
     }
@@ -151,13 +157,20 @@ mod tests {
 
     #[test]
     fn what_is_filled_in_ends_no_string_and_is_not_filled_again() {
-        let c = content("\",\"chat\":\"x\"}{{id}}");
-        let filled =
-            fill(&json!({"a": ["{{text}}", 1, {"b": "<{{subject}}> {{nothing"}], "p": "{{priority}}"}), &c);
+        let c = content("\",\"chat\":\"x\"}{{id}}{{secret}}");
+        let template = json!({
+            "a": ["{{text}}", 1, {"b": "<{{subject}}> {{nothing"}], "p": "{{priority}}", "k": "{{secret}}",
+            "t": "{{secret}}/{{text}}"
+        });
+        let filled = fill(&template, &c, "{{text}}");
         let again: Value = serde_json::from_str(&filled.to_string()).unwrap();
         assert_eq!((&again["p"], &again["a"][2]["b"]), (&json!(4), &json!("<app:x> {{nothing")));
-        assert!(again["a"][0].as_str().unwrap().contains("\"chat\":\"x\"}{{id}}"), "{again}");
-        assert_eq!(fill(&default_body(), &c)["events"][0]["kind"], "task.given_up");
+        assert!(again["a"][0].as_str().unwrap().contains("\"chat\":\"x\"}{{id}}{{secret}}"), "{again}");
+        // Nor is what the secret holds, and what is told cannot ask for it.
+        assert_eq!(again["k"], "{{text}}");
+        let both = again["t"].as_str().unwrap();
+        assert!(both.starts_with("{{text}}/why: ") && both.contains("{{id}}{{secret}}"), "{both}");
+        assert_eq!(fill(&default_body(), &c, "")["events"][0]["kind"], "task.given_up");
     }
 
     #[test]
@@ -166,7 +179,7 @@ mod tests {
         assert_eq!(unknown("{{title}} {{txt}}"), Some("txt"));
         assert_eq!(unknown("{{titel"), Some("titel"));
         for (name, _) in PLACEHOLDERS {
-            assert_ne!(value(name, &content("x")), Value::Null, "{name}");
+            assert_ne!(value(name, &content("x"), ""), Value::Null, "{name}");
         }
     }
 }

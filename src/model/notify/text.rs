@@ -30,6 +30,9 @@ pub struct Content {
 /// The most lines of a digest.
 const LINES: usize = 20;
 
+/// The most characters of a title: of a header of Slack's.
+const TITLE: usize = 150;
+
 /// The most characters of a reason in a message of its own, and in a digest.
 const WHY: (usize, usize) = (1500, 200);
 
@@ -49,7 +52,7 @@ pub fn compose(message: &Message, events: &[Event], zone: &TimeZone, host: &str)
     let word = if severity >= Severity::Warning { format!(" {severity}") } else { String::new() };
     Content {
         id: message.id.clone(),
-        title: line(&format!("claude-failover{word}: {title}"), 200),
+        title: line(&format!("claude-failover{word}: {title}"), TITLE),
         text: format!("{text}\nhost {}", line(host, 80)),
         severity,
         at: message.composed,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{DIRS, LOCKS, Store};
 use crate::error::{cause_of, hints_of, messages_of};
 use crate::model::account_record::AccountRecord;
-use crate::model::doctor::state::Unusable;
+use crate::model::doctor::state::{Inspection, Unusable};
 use crate::model::name::{AccountName, SessionName};
 use crate::model::task::{TASK_VERSION, TaskRecord};
 use crate::sys::state_file::{self, Newer};
@@ -16,27 +16,6 @@ use crate::sys::{atomic, clock, lock};
 
 /// So many entries are looked at.
 const MOST: usize = 50_000;
-
-/// What was seen.
-#[derive(Debug, Default)]
-pub struct Inspection {
-    /// Why it cannot be listed or written to.
-    pub unreadable: Option<String>,
-    /// Directories that are missing.
-    pub missing_dirs: Vec<PathBuf>,
-    /// Lock files that are missing.
-    pub missing_locks: Vec<PathBuf>,
-    /// Whether the reserve is there.
-    pub has_reserve: bool,
-    /// What others can read: the mode, and the one that it should have.
-    pub open: Vec<(PathBuf, u32, u32)>,
-    /// What is not ours.
-    pub foreign: Vec<(PathBuf, u32)>,
-    /// Files that cannot be used.
-    pub unusable: Vec<Unusable>,
-    /// Temporary files that are older than an hour.
-    pub litter: usize,
-}
 
 impl Store {
     /// Looks at all of it. `is_idle` says of a session whose record is damaged whether no client of it can

@@ -226,6 +226,17 @@ pub static PROGRAMS: &[Program] = &[
         does: transfer,
     },
     Program {
+        names: &["ssh-copy-id"],
+        grammar: Grammar::mix("fnshx", &["i=", "p=", "o=", "F=", "t=", "help"]),
+        does: |asked, all| {
+            if !asked.has("n") && !asked.call.args().is_empty() {
+                let keys = Value::from("~/.ssh/authorized_keys");
+                let path = asked.parsed.value("t").cloned().unwrap_or(keys);
+                all.push(Change::Elsewhere(Box::new(Change::Write { path })));
+            }
+        },
+    },
+    Program {
         names: &["ditto", "pax", "mcopy"],
         grammar: Grammar::mix("vVrXk", &["rsrc", "help"]),
         does: |asked, all| all.extend(asked.operands().last().map(|path| Change::Fill { path: path.clone() })),

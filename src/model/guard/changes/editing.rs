@@ -57,6 +57,16 @@ pub static PROGRAMS: &[Program] = &[
         },
     },
     Program {
+        names: &["dasel"],
+        grammar: Grammar::mix("n", &["f,file=", "o,out=", "s,selector=", "v,value=", "t,type=", "r=", "w=", "p="]),
+        does: |asked, all| {
+            if matches!(asked.operands().first().and_then(Value::known), Some("put" | "delete")) {
+                let path = asked.parsed.value("o").or_else(|| asked.parsed.value("f"));
+                all.extend(path.map(|path| Change::Write { path: path.clone() }));
+            }
+        },
+    },
+    Program {
         names: &["yq", "jaq"],
         grammar: Grammar::mix(
             "neNCMPjrsevS",

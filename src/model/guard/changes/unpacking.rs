@@ -108,6 +108,15 @@ pub static PROGRAMS: &[Program] = &[
         },
     },
     Program {
+        names: &["dpkg", "dpkg-deb"],
+        grammar: Grammar::mix("", &["x,extract", "X,vextract", "R,raw-extract", "help", "version"]),
+        does: |asked, all| {
+            if ["x", "X", "R"].iter().any(|o| asked.has(o)) {
+                fill(asked.operands().get(1), &[], all);
+            }
+        },
+    },
+    Program {
         names: &["unrar"],
         grammar: Grammar::stop("", &[]),
         does: |asked, all| {

@@ -227,7 +227,7 @@ const NEIGHBOURS: &[&str] = &[
 pub fn alias(call: &Call, context: &Context<'_>) -> Option<Alias> {
     let first = command(call, context)?;
     let name = first.subcommand.known()?;
-    if call.place == Place::Elsewhere || SUBCOMMANDS.contains(&name) {
+    if call.place != Place::Here || SUBCOMMANDS.contains(&name) {
         return None;
     }
     let repository = repository::find(&first, context);

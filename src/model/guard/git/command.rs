@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::model::guard::mounts;
 use crate::model::guard::options::{self, Grammar};
 use crate::model::guard::paths;
 use crate::model::guard::reading::{Call, Dir, Place};
@@ -68,9 +69,10 @@ impl Command {
 #[must_use]
 pub fn command(call: &Call, context: &Context<'_>) -> Option<Command> {
     let program = call.program.as_deref()?;
-    let dir = match call.place {
+    let dir = match &call.place {
         Place::Here => call.dir.clone(),
         Place::Elsewhere => Dir::Unknown,
+        Place::Container(mounts) => mounts::directory(mounts, &call.dir),
     };
     let env_git_dir = call.env.iter().rev().find(|(name, _)| name == "GIT_DIR").map(|(_, value)| value.clone());
     if let Some(name) = program.strip_prefix("git-") {

@@ -144,6 +144,25 @@ impl Written {
         is_absolute(&value).then_some(Written { names, slash, adrift: false, dir: None })
     }
 
+    /// Its names with `..` taken away.
+    pub(super) fn without_dots(&self) -> Vec<Value> {
+        let mut names: Vec<Value> = Vec::new();
+        for name in &self.names {
+            match name.known() {
+                Some("..") => drop(names.pop()),
+                _ => names.push(name.clone()),
+            }
+        }
+        names
+    }
+
+    /// The path `rest` below an absolute one, ended like this one.
+    pub(super) fn moved(&self, to: &Value, rest: &[Value]) -> Option<Self> {
+        let mut names = cut(to).0;
+        names.extend_from_slice(rest);
+        is_absolute(to).then_some(Written { names, slash: self.slash, adrift: false, dir: None })
+    }
+
     /// Takes `..` away and follows links, where `links` are given.
     #[must_use]
     pub fn resolve(&self, links: Option<&Links<'_>>, last: Last) -> Absolute {
@@ -157,8 +176,10 @@ impl Written {
         let mut path = Some(PathBuf::from("/"));
         while let Some(name) = pending.pop_front() {
             open = false;
-            if name.known() == Some("..") {
+            // `..$X` as well: nobody names a file so, and somebody may have left `X` empty.
+            if name.if_empty() == ".." && !name.has_glob() {
                 out.pop();
+                certain = if name.has_unknown() { Some(certain.unwrap_or(out.len())) } else { certain };
                 certain = certain.map(|c| c.min(out.len()));
                 path = known_path(&out);
                 continue;

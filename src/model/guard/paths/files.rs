@@ -76,7 +76,7 @@ impl Paths<'_> {
                 return None;
             }
         }
-        if let Some(what) = client(names, reach) {
+        if let Some(what) = client(names, path.open, reach) {
             return Some(what);
         }
         if path.adrift {
@@ -139,13 +139,14 @@ fn system(names: &[Value], reach: Reach) -> Option<&'static str> {
 }
 
 /// The client's own directory in any project or home.
-fn client(names: &[Value], reach: Reach) -> Option<&'static str> {
+fn client(names: &[Value], open: bool, reach: Reach) -> Option<&'static str> {
     for (i, name) in names.iter().enumerate() {
         if !could_be(name, ".claude") {
             continue;
         }
         let below = names.get(i + 1..).unwrap_or_default();
-        if below.is_empty() && reach != Reach::File {
+        // A file of any name in it could be its settings.
+        if below.is_empty() && (open || reach != Reach::File) {
             return Some(SETTINGS);
         }
         if let Some(what) = in_client_directory(below, reach) {

@@ -65,6 +65,11 @@ fn words_are_expanded_as_far_as_they_are_known() {
         ("read x <<< frob; $x /", "frob /"),
         ("read -r a b <<< 'frob /'; $a $b", "frob /"),
         ("mapfile -t a <<< frob; ${a[0]} /", "frob /"),
+        // Whichever `v` is, the order stays.
+        ("v=frob; false && v=echo; a=(); for w in $v /; do a+=(\"$w\"); done; \"${a[@]}\"", "frob /"),
+        // Another descriptor leaves the output where it was.
+        ("$(echo frob 2>/dev/null -x) /", "frob -x /"),
+        ("mapfile -t a < <(printf '%s\\n' {fd}>/dev/null frob /); \"${a[@]}\"", "frob /"),
         ("frob a#b # c", "frob a#b"),
         ("frob\\\n -rf /", "frob -rf /"),
         ("D=/x frob \"$D\"", "frob $D"),

@@ -61,7 +61,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
         language: code.language.clone(),
         text: code.text.if_empty().into_owned(),
         dir: code.dir.clone(),
-        place: code.place,
+        place: code.place.clone(),
         depth,
     };
     let mut todo: Vec<Pending> = reading.code.iter().map(|code| pending(code, 0)).collect();
@@ -104,7 +104,7 @@ pub fn judge(reading: &Reading, context: &Context<'_>, findings: &mut Vec<Findin
                 language,
                 text,
                 dir: next.dir.clone(),
-                place: next.place,
+                place: next.place.clone(),
                 depth: next.depth + 1,
             }));
         }
@@ -127,7 +127,7 @@ fn translate(language: &str, text: &str, context: &Context<'_>) -> Same {
             functions::translate(language, &tokens, &home, &mut same);
             match language {
                 "awk" => editors::awk(&tokens, &mut same),
-                "vim" => editors::vim(text, &mut same),
+                "vim" | "ed" => editors::vim(text, &mut same),
                 "emacs" => editors::emacs(text, &tokens, &mut same),
                 _ => {}
             }
@@ -150,7 +150,7 @@ fn read(commands: &[String], of: &Pending, context: &Context<'_>, findings: &mut
     let alone = |text: &str, findings: &mut Vec<Finding>| match reader::read_at(
         &format!("{start}{text}"),
         context,
-        of.place,
+        of.place.clone(),
     ) {
         Ok(reading) => Some(reading),
         Err(limit) => {

@@ -62,6 +62,30 @@ pub static RULES: &[Rule] = &[
             "rm -rf /proc/self/root/etc",
             "rm -rf /{etc,usr}",
             "git -C /etc clean -fdx",
+            "f() { rm -rf \"$D\"; }; D=/etc f",
+            "find / -name core -exec rm -f {} \\;",
+            "ls /etc | sed 's,^,/etc/,' | xargs rm -f",
+            "ls /opt | awk '{print \"/opt/\"$1}' | xargs rm -rf",
+            "ed -s <<< '!rm -rf /usr'",
+            "awk -v d=/usr 'BEGIN { system(\"rm -rf \" d) }'",
+            "php -r 'array_map(\"unlink\", glob(\"/etc/*\"));'",
+            "xargs -a /dev/stdin rm -rf <<< /usr",
+            "docker run --rm -v /:/host alpine rm -rf /host/etc",
+            "docker run -v /usr:/data -w /data alpine rm -rf share",
+            "docker run -v /usr:/data/usr alpine rm -rf /data",
+            "docker run -v /usr:/data/usr alpine sh -c \"cd /data && rm -rf *\"",
+            "docker run --mount type=bind,source=/,target=/host alpine find /host/etc -delete",
+            "docker run -v /:/host --entrypoint /bin/rm alpine -rf /host/usr",
+            "docker run -v /:/host alpine sh -c \"ln -s /host /h; rm -rf /h/etc\"",
+            "docker run -v ../../..:/w alpine rm -rf /w/etc",
+            "docker exec web rm -rf /etc",
+            "podman run --volume=/etc:/e:rw busybox rm -rf /e/nginx",
+            "nerdctl run -v /:/host some-image",
+            "docker run -d -v /etc:/etc some-image",
+            "docker run -i -v /:/host alpine sh < script.sh",
+            "docker run -v /:/host alpine \"$CMD\" -x",
+            "mkfifo p; sh < p & echo \"rm -rf /usr\" > p",
+            "mkfifo -m 600 /tmp/p && (cat /tmp/p | sh & echo \"rm -rf /usr\" > /tmp/p)",
         ],
         passes: &[
             "rm -rf /var/tmp/b1",
@@ -87,6 +111,21 @@ pub static RULES: &[Rule] = &[
             "rmdir /opt/empty",
             "git clean -fdx",
             "cd /tmp && rm -rf *",
+            "ls dist | sed 's,^,dist/,' | xargs rm -f",
+            "awk '{print \"/etc/\"$1}' names > paths",
+            "find / -name core",
+            "docker run -v \"$PWD\":/src image npm test",
+            "docker run --rm -v \"$PWD\":/usr/src/app -w /usr/src/app node:20 sh -c \"rm -rf dist && npm ci\"",
+            "docker run -v \"$PWD\":/usr/src/app node rm -rf /usr/src/app/dist",
+            "docker exec web rm -rf node_modules",
+            "docker exec -w /app web sh -c \"rm -rf dist\"",
+            "docker run -v /:/host:ro some-image",
+            "docker run -v /:/host:ro alpine rm -rf /host/etc",
+            "docker run --mount type=bind,src=/,dst=/host,readonly exporter --path.rootfs=/host",
+            "docker run -v /etc/localtime:/etc/localtime:ro -v data:/var/lib/data -v /var/run/docker.sock:/s image",
+            "docker run -v /:/host alpine ls /host/etc",
+            "docker run -d -v /var/lib/grafana:/var/lib/grafana grafana",
+            "mkfifo p; cat p & echo \"rm -rf /usr\" > p",
         ],
     },
     Rule {
@@ -120,6 +159,11 @@ pub static RULES: &[Rule] = &[
             "rsync -a --delete empty/ ~/",
             "rsync -r --delete-after /tmp/empty/ ~/Documents",
             "git -C ~ clean -fdx",
+            "rm -rf \"$(printenv HOME)\"",
+            "docker run --rm -v $HOME:/h alpine sh -c \"rm -rf /h/*\"",
+            "docker run -v ~/:/h -w /h alpine rm -rf Documents",
+            "docker run -it -v \"$HOME\":/work ubuntu",
+            "docker container run --mount=type=bind,src=/home,dst=/x alpine find /x -delete",
             "trash-put ~/Documents",
             "rm -rf /home/u/project",
         ],
@@ -153,6 +197,7 @@ pub static RULES: &[Rule] = &[
         verbs: VERBS,
         finds: &[
             "rm -r \"$OUT\"/*",
+            "docker run -v \"$D/\":/d alpine sh -c \"rm -rf /d/*\"",
             "rm -rf $OUT/",
             "rm -rf \"$OUT/\"",
             "rm -rf \"$OUT\"/etc",
@@ -201,16 +246,20 @@ pub fn judge(seen: &mut Seen<'_>) {
         Change::Delete { path, .. } => (path, Last::Kept, "delete"),
         Change::Move { path } => (path, Last::Kept, "move away"),
         Change::Empty { path } => (path, Last::Followed, "empty"),
+        Change::Hand { path } => (path, Last::Followed, "give what runs in it"),
         _ => return,
     };
     for at in seen.locate(path, last).iter() {
         let depth = match change {
-            Change::Delete { recursive: true, .. } => Depth::Everything,
+            Change::Delete { recursive: true, .. } | Change::Hand { .. } => Depth::Everything,
             Change::Move { .. } if is_tree(seen, at) => Depth::Everything,
             _ => Depth::Alone,
         };
         let Some(found) = seen.paths.protected_place(at, depth) else { continue };
         if matches!(change, Change::Empty { .. }) && !is_system_file(at, found.kind, found.unresolved) {
+            continue;
+        }
+        if matches!(change, Change::Hand { .. }) && (found.unresolved || !is_whole(at, found.kind)) {
             continue;
         }
         let rule = match found.kind {
@@ -219,6 +268,15 @@ pub fn judge(seen: &mut Seen<'_>) {
             _ => "fs.delete-system",
         };
         seen.report(rule, would, path, at, found.kind.words());
+    }
+}
+
+/// The root, a home, or a directory of the system as a whole: who is given that may do anything.
+fn is_whole(at: &Absolute, kind: Kind) -> bool {
+    match kind {
+        Kind::Root | Kind::AboveHome | Kind::Home | Kind::Operator => true,
+        Kind::System => at.names.len() == 1,
+        _ => false,
     }
 }
 

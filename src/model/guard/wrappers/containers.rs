@@ -1,8 +1,11 @@
 //! Programs that run another one in a container.
 
-use super::{Inner, commands, words};
+use std::rc::Rc;
+
+use super::{Inner, commands, shells, words};
+use crate::model::guard::mounts;
 use crate::model::guard::options::{self, Grammar};
-use crate::model::guard::reading::{Call, Place};
+use crate::model::guard::reading::{Call, Mount, Place};
 use crate::model::guard::value::Value;
 
 /// How their lines are read.
@@ -160,43 +163,95 @@ const CONTAINER_RUN: Grammar = Grammar::stop(
     ],
 );
 
+/// A container that a line starts, or goes into.
+pub(in crate::model::guard) struct Started<'a> {
+    parsed: options::Parsed,
+    words: &'a [Value],
+    /// Whether it is one that runs already.
+    runs: bool,
+}
+
+impl Started<'_> {
+    /// What it sees of this machine.
+    pub fn mounts(&self, call: &Call) -> Vec<Mount> {
+        let volumes = ["v", "device"].into_iter().flat_map(|name| self.parsed.values(name));
+        let mounts = self.parsed.values("mount").filter_map(|value| mounts::mount(value, call));
+        volumes.filter_map(|value| mounts::volume(value, call)).chain(mounts).collect()
+    }
+
+    /// Whether nothing is known of what would run in it: what its image says, or a shell that reads what the line
+    /// does not show.
+    pub fn runs_anything(&self, call: &Call) -> bool {
+        if self.runs {
+            return false;
+        }
+        let command = self.parsed.operands.get(1..).unwrap_or_default();
+        let entry = self.parsed.value("entrypoint");
+        let first = command.first().or(entry);
+        match first.map(Value::known) {
+            None => true,
+            Some(None) => entry.is_none(),
+            Some(Some(word)) => {
+                let name = word.rsplit('/').next().unwrap_or_default();
+                let alone =
+                    command.iter().skip(1).all(|w| w.known().is_some_and(|w| w.starts_with('-') && w != "-c"));
+                shells::reader(name).is_some() && alone && call.stdin.text.is_none()
+            }
+        }
+    }
+
+    /// The program that an image is named after: mostly the one that its words are for.
+    fn named_after(&self) -> Option<&str> {
+        let image = self.parsed.operands.first()?.known()?.rsplit('/').next()?;
+        image.split([':', '@']).next().filter(|name| !name.is_empty())
+    }
+
+    fn inner(&self, call: &Call) -> Vec<Inner> {
+        let dir = self.parsed.value("w");
+        let place = Place::Container(self.mounts(call).into());
+        let mut starts = commands(&self.parsed, self.words, 1);
+        if starts.is_empty() && self.parsed.has("entrypoint") {
+            starts.push(&[]);
+        }
+        let run = |argv: Vec<Value>| Inner::argv(argv).with(dir, &[]).at(place.clone());
+        let mut found = Vec::new();
+        for command in starts {
+            let mut argv = self.parsed.value("entrypoint").map(words::split).unwrap_or_default();
+            if let Some(name) = self.named_after().filter(|_| !self.runs && argv.is_empty()) {
+                found.push(run(std::iter::once(Value::from(name)).chain(command.iter().cloned()).collect()));
+            }
+            argv.extend_from_slice(command);
+            found.push(run(argv));
+        }
+        found
+    }
+}
+
 fn container(program: &str, call: &Call) -> Vec<Inner> {
+    started(program, call).map(|started| started.inner(call)).unwrap_or_default()
+}
+
+/// The container of a line of docker's or one of its kin's.
+pub(in crate::model::guard) fn started<'a>(program: &str, call: &'a Call) -> Option<Started<'a>> {
     let mut words = call.args();
     let mut compose = program.ends_with("-compose");
     // `docker compose exec`, `docker container run`: three words at most.
     for _ in 0..3 {
         let parsed = options::read(&CONTAINER, words);
-        let Some(at) = parsed.operands_at.first() else { return Vec::new() };
+        let at = parsed.operands_at.first()?;
         let rest = words.get(at + 1..).unwrap_or_default();
         match words.get(*at).and_then(Value::known) {
-            Some("exec" | "run" | "create") => {
+            Some(verb @ ("exec" | "run" | "create")) => {
                 let parsed = options::read(&CONTAINER_RUN, rest);
-                return in_container(&parsed, rest);
+                return Some(Started { parsed, words: rest, runs: verb == "exec" });
             }
             Some("compose") if !compose => compose = true,
             Some("container") => {}
-            _ => return Vec::new(),
+            _ => return None,
         }
         words = rest;
     }
-    Vec::new()
-}
-
-fn in_container(parsed: &options::Parsed, words: &[Value]) -> Vec<Inner> {
-    let dir = parsed.value("w");
-    let mut starts = commands(parsed, words, 1);
-    if starts.is_empty() && parsed.has("entrypoint") {
-        starts.push(&[]);
-    }
-    let run = |command: &[Value]| {
-        let mut argv: Vec<Value> = Vec::new();
-        if let Some(entry) = parsed.value("entrypoint") {
-            argv.extend(words::split(entry));
-        }
-        argv.extend_from_slice(command);
-        Inner::argv(argv).with(dir, &[]).at(Place::Elsewhere)
-    };
-    starts.into_iter().map(run).collect()
+    None
 }
 
 const KUBECTL: Grammar = Grammar::mix(
@@ -246,5 +301,9 @@ fn kubectl(words: &[Value]) -> Vec<Inner> {
         // The old form: what stands behind the pod, options of the command's included.
         None => parsed.operands_at.get(verb + 2).and_then(|at| words.get(*at..)).unwrap_or_default(),
     };
-    if command.is_empty() { Vec::new() } else { vec![Inner::argv(command.to_vec()).at(Place::Elsewhere)] }
+    if command.is_empty() {
+        Vec::new()
+    } else {
+        vec![Inner::argv(command.to_vec()).at(Place::Container(Rc::default()))]
+    }
 }

@@ -211,7 +211,7 @@ fn parallel(call: &Call) -> Vec<Inner> {
     };
     let starts = commands(&parsed, args, 0);
     if starts.is_empty() {
-        return vec![Inner::input().at(place)];
+        return vec![Inner::input().at(place.clone())];
     }
     let mut found = Vec::new();
     for words in starts {
@@ -231,7 +231,7 @@ fn parallel(call: &Call) -> Vec<Inner> {
         }
         let items = if sources.is_empty() { input() } else { items };
         if template.is_empty() {
-            found.extend(items.into_iter().map(|item| Inner::shell(item).at(place)));
+            found.extend(items.into_iter().map(|item| Inner::shell(item).at(place.clone())));
             continue;
         }
         let marked = template.iter().any(|w| words::holds(w, own) || MARKERS.iter().any(|m| words::holds(w, m)));
@@ -245,7 +245,7 @@ fn parallel(call: &Call) -> Vec<Inner> {
                 text.push_text(" ");
                 text.append(&item);
             }
-            Inner::shell(text).at(place)
+            Inner::shell(text).at(place.clone())
         };
         found.extend(items.iter().take(MAX_ITEMS).map(filled));
         if items.len() > MAX_ITEMS {
@@ -313,7 +313,13 @@ impl<'a> Matched<'a> {
         if known_end && !matches!(path.parts().last(), Some(Part::Text(text)) if text.ends_with('/')) {
             path.push_text("/");
         }
-        path.push(unknown);
+        // Below the root every name at the top is one of the system's.
+        if root.known() == Some("/") && self.name_below(root).is_some() {
+            path.push(Part::Glob("*".to_owned()));
+            path.push_text("/");
+        } else {
+            path.push(unknown);
+        }
         if let Some(name) = self.name_below(root) {
             name.parts().iter().for_each(|part| path.push(part.clone()));
         }

@@ -247,14 +247,14 @@ fn systemd_run(words: &[Value], shell_if_none: bool) -> Vec<Inner> {
             let known = command.known_start();
             let marks = known.len() - known.trim_start_matches(['@', '-', ':', '+', '!', '|', ' ']).len();
             let command = known.get(..marks).and_then(|marks| words::behind(&command, marks)).unwrap_or_default();
-            found.push(Inner::shell(command).at(place));
+            found.push(Inner::shell(command).at(place.clone()));
         }
     }
     let run = run(&parsed, words, parsed.value("D"));
     if run.is_empty() && (shell_if_none || parsed.has("S")) {
-        found.push(Inner::input().at(place));
+        found.push(Inner::input().at(place.clone()));
     }
-    found.extend(run.into_iter().map(|inner| inner.with(None, &env).at(place)));
+    found.extend(run.into_iter().map(|inner| inner.with(None, &env).at(place.clone())));
     found
 }
 

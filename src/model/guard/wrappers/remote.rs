@@ -204,7 +204,7 @@ fn new_root(program: &str, call: &Call) -> Vec<Inner> {
     let dir = parsed.value("chdir");
     let run: Vec<Inner> = commands(&parsed, call.args(), skip)
         .into_iter()
-        .map(|command| Inner::argv(command.to_vec()).with(dir, &[]).at(place))
+        .map(|command| Inner::argv(command.to_vec()).with(dir, &[]).at(place.clone()))
         .collect();
     if run.is_empty() && skip == 1 && !call.args().is_empty() { vec![Inner::input().at(place)] } else { run }
 }

@@ -76,13 +76,13 @@ pub(super) fn read(words: &[Value], place: Place) -> Vec<Inner> {
         found.extend(run_operands(
             &Flags { command: flags.command, stdin: flags.stdin, ..Flags::default() },
             words,
-            place,
+            place.clone(),
         ));
     }
     // A quoted unknown word is hardly an option of a shell that then reads its input; an unquoted one may vanish.
     let vanishes = perhaps.and_then(|at| words.get(at)).is_none_or(may_vanish);
     if vanishes || !operands.is_empty() || flags.command {
-        found.extend(run_operands(&flags, operands, place));
+        found.extend(run_operands(&flags, operands, place.clone()));
     }
     if flags.hidden && !flags.command && !operands.is_empty() {
         found.extend(run_operands(&Flags { command: true, ..Flags::default() }, operands, place));

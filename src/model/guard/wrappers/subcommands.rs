@@ -21,7 +21,7 @@ struct Subcommand {
     skip: usize,
     /// Options whose value is shell text.
     texts: &'static [&'static str],
-    place: Place,
+    elsewhere: bool,
 }
 
 const fn runs(
@@ -30,7 +30,7 @@ const fn runs(
     skip: usize,
     rows: &'static [&'static str],
 ) -> Subcommand {
-    Subcommand { program, verbs, grammar: Grammar::stop("", rows), skip, texts: &[], place: Place::Here }
+    Subcommand { program, verbs, grammar: Grammar::stop("", rows), skip, texts: &[], elsewhere: false }
 }
 
 impl Subcommand {
@@ -39,7 +39,7 @@ impl Subcommand {
     }
 
     const fn elsewhere(self) -> Self {
-        Subcommand { place: Place::Elsewhere, ..self }
+        Subcommand { elsewhere: true, ..self }
     }
 }
 
@@ -214,8 +214,9 @@ fn subcommand(program: &str, call: &Call) -> Vec<Inner> {
     let rest = row.verbs.iter().find_map(|verb| behind_verb(&row.grammar, words, verb));
     let Some(rest) = rest else { return Vec::new() };
     let parsed = options::read(&row.grammar, rest);
+    let place = if row.elsewhere { Place::Elsewhere } else { Place::Here };
     let texts = row.texts.iter().flat_map(|name| parsed.values(name));
-    let mut run: Vec<Inner> = texts.map(|text| Inner::shell(text.clone()).at(row.place)).collect();
+    let mut run: Vec<Inner> = texts.map(|text| Inner::shell(text.clone()).at(place.clone())).collect();
     if let (Some(command), "flatpak") = (parsed.value("command"), program) {
         let mut argv = vec![command.clone()];
         argv.extend(parsed.operands.iter().skip(1).cloned());
@@ -249,7 +250,7 @@ fn subcommand(program: &str, call: &Call) -> Vec<Inner> {
         let (env, command) = assignments(behind.unwrap_or(command));
         if !command.is_empty() {
             let dir = parsed.value("cwd").or(parsed.value("directory"));
-            run.push(Inner::argv(command.to_vec()).with(dir, &env).at(row.place));
+            run.push(Inner::argv(command.to_vec()).with(dir, &env).at(place.clone()));
         }
     }
     run

@@ -69,25 +69,7 @@ pub(super) fn holds(value: &Value, marker: &str) -> bool {
 
 /// The lines of a text, or its pieces between another character.
 pub(super) fn pieces(text: &Value, at: char) -> Vec<Value> {
-    let mut out = vec![Value::default()];
-    for part in text.parts() {
-        let Part::Text(text) = part else {
-            if let Some(last) = out.last_mut() {
-                last.push(part.clone());
-            }
-            continue;
-        };
-        for (i, piece) in text.split(at).enumerate().take(MAX_WORDS) {
-            if i > 0 {
-                out.push(Value::default());
-            }
-            if let Some(last) = out.last_mut() {
-                last.push_text(piece);
-            }
-        }
-    }
-    out.retain(|piece| !piece.parts().is_empty());
-    out
+    text.split(at).into_iter().filter(|piece| !piece.parts().is_empty()).take(MAX_WORDS).collect()
 }
 
 /// The text as one word of shell text: quoted where it is known.

@@ -25,7 +25,10 @@ fn sed_command<'a>(text: &'a str, same: &mut Same) -> &'a str {
             ""
         }
         'e' => {
-            same.shell.extend(Some(behind.trim().to_owned()).filter(|c| !c.is_empty()));
+            let command = behind.trim();
+            same.shell.extend(Some(command.to_owned()).filter(|c| !c.is_empty()));
+            // sed takes one level of backslashes off such a text before the shell gets it.
+            same.shell.extend(Some(unescaped(command)).filter(|c| c != command));
             ""
         }
         'a' | 'i' | 'c' | 'r' | 'R' | '#' => "",
@@ -50,6 +53,11 @@ fn sed_command<'a>(text: &'a str, same: &mut Same) -> &'a str {
         }
         _ => behind.split_once(';').map_or("", |(_, next)| next),
     }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut chars = text.chars();
+    std::iter::from_fn(|| chars.next().map(|c| if c == '\\' { chars.next().unwrap_or(c) } else { c })).collect()
 }
 
 fn write_to(file: &str) -> Option<String> {
@@ -116,7 +124,7 @@ pub(super) fn awk(tokens: &[Token], same: &mut Same) {
     }
 }
 
-/// vim: `!command`, `r !command`, `w file`, `saveas file`.
+/// vim and ed: `!command`, `r !command`, `w file`, `saveas file`.
 pub(super) fn vim(text: &str, same: &mut Same) {
     for line in text.split(['\n', '\r']) {
         let mut line = line.trim_start_matches([' ', '\t', ':']);

@@ -44,6 +44,10 @@ const SHOWING: &[&str] = &[
     "get",
 ];
 
+/// Functions that call the one whose name they are given.
+const CALLING: &[&str] =
+    &["array_map", "array_walk", "array_filter", "call_user_func", "call_user_func_array", "send", "public_send"];
+
 /// The most calls of such functions in one text.
 const MAX_CALLS: usize = 400;
 
@@ -123,6 +127,9 @@ impl Text<'_> {
         if word == "getattr" {
             return self.by_its_name(i, same);
         }
+        if CALLING.contains(&word) {
+            return self.as_a_value(i, same);
+        }
         let name = self.modules.get(word).map_or(word, String::as_str).trim_start_matches('&');
         let (owner, before) = self.owner(i);
         if owner.is_empty()
@@ -160,6 +167,23 @@ impl Text<'_> {
         if let (Some(primitive), Some(arguments)) = (primitive, self.called_with(end + 1)) {
             same.calls += 1;
             self.call(primitive, &self.scope.arguments(arguments), i, same);
+        }
+    }
+
+    /// `array_map("unlink", […])`
+    fn as_a_value(&self, i: usize, same: &mut Same) {
+        let Some(inside) = self.called_with(i + 1) else { return };
+        let all = split(inside);
+        let named = |argument: &&[Token]| {
+            let name = self.scope.value(argument, 0);
+            self.table.iter().find(|p| Some(p.name) == name.known())
+        };
+        let Some((at, primitive)) = all.iter().enumerate().find_map(|(at, a)| Some((at, named(a)?))) else {
+            return;
+        };
+        same.calls += 1;
+        for (_, argument) in all.iter().enumerate().filter(|(other, _)| *other != at) {
+            self.call(primitive, &self.scope.arguments(argument), i, same);
         }
     }
 

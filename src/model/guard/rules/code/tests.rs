@@ -379,6 +379,7 @@ fn through_the_shell() {
         "bash -c 'node -e \"require(\\\"fs\\\").rmSync(process.env.HOME)\"'",
         "awk 'BEGIN { system(\"sudo make\") }'",
         "sed -n '1e sudo make' f",
+        "sed '1e git push --forc\\; true' f",
         "vim -c '!sudo make' -c q",
         "make -f - <<'EOF'\nall:\n\tsudo make install\nEOF",
     ] {

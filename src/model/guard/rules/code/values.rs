@@ -49,6 +49,9 @@ const DECODING: &[&str] = &[
     "pack",
 ];
 
+/// What a general decoder is told to undo.
+const ENCODINGS: &[&str] = &["base64", "base64url", "hex", "rot13", "rot_13", "zlib", "bz2"];
+
 const FETCHING: &[&str] =
     &["urlopen", "urlretrieve", "requests", "httpx", "fetch", "curl_exec", "open_uri", "URI"];
 
@@ -285,7 +288,7 @@ impl<'a> Scope<'a> {
                 Argument::One(value) => value.taint(),
                 Argument::List(_) => Taint::NONE,
             });
-            let taint = inner.taint().and(of_name).and(taint_of(&path));
+            let taint = inner.taint().and(of_name).and(taint_of(&path, inside));
             // `Path(x)`, `str(x)`, `shlex.quote(x)`: what goes in comes out, more or less.
             let looks_up = LOOKING_UP.contains(&last) || bracketed.is_none();
             if looks_up || taint.any() || inner.parts().is_empty() {
@@ -307,7 +310,7 @@ impl<'a> Scope<'a> {
             inside = tokens.get(i + 1..end).unwrap_or_default();
             i = end + 1;
         }
-        let taint = taint_of(name);
+        let taint = taint_of(name, inside);
         if taint.any() {
             let all = out.taint().and(taint);
             *out = unknown(name, all);
@@ -431,7 +434,10 @@ fn unknown(written: &str, taint: Taint) -> Value {
 }
 
 /// What a function brings into what it returns.
-fn taint_of(path: &str) -> Taint {
+fn taint_of(path: &str, inside: &[Token]) -> Taint {
     let has = |names: &[&str]| path.split('.').any(|part| names.contains(&part));
-    Taint { downloaded: has(FETCHING), decoded: has(DECODING) }
+    let encoding =
+        |token: &Token| matches!(token, Token::Text(text) if ENCODINGS.iter().any(|e| text.known() == Some(e)));
+    let encoded = inside.iter().any(encoding);
+    Taint { downloaded: has(FETCHING), decoded: has(DECODING) || has(&["Buffer", "codecs"]) && encoded }
 }

@@ -2,44 +2,54 @@
 
 use anyhow::{Context, Result};
 
-use super::{Setting, told};
+use super::{Units, told};
 use crate::error::{Exit, Mark};
 use crate::model::report::{Item, Report};
-use crate::model::timers::plan::{self, Before, Step};
+use crate::model::timers::plan::{self, Step};
 use crate::model::timers::{Flavour, MOST_INBOXES, TMUX};
 use crate::sys::systemd::{self, Systemctl};
-use crate::sys::{atomic, lock};
+use crate::sys::{atomic, lock, user};
 
-pub(super) fn install(setting: &Setting, dry_run: bool) -> Result<Exit> {
-    let systemctl = setting.systemctl()?;
-    let _held = if dry_run { None } else { Some(alone(setting)?) };
-    let steps = plan::install(&setting.units, &before(setting, &systemctl)?);
+/// The subject of what is said of lingering.
+pub const LINGERING: &str = "lingering";
+
+/// Writes the units, enables and starts them; or says what would be done.
+///
+/// # Errors
+/// If systemd is not there, or another run is at it.
+pub fn install(units: &Units, dry_run: bool) -> Result<Report> {
+    let systemctl = units.systemctl()?;
+    let _held = if dry_run { None } else { Some(alone(units)?) };
+    let steps = plan::install(&units.units, &units.before(&systemctl)?);
     let mut report = Report { command: "timers install".into(), dry_run, ..Report::default() };
-    carry_out(setting, &systemctl, &steps, &mut report);
-    report.waiting.extend(remarks(setting, &systemctl, &steps));
-    let whose = match &setting.place.flavour {
+    carry_out(units, &systemctl, &steps, &mut report);
+    report.waiting.extend(remarks(units, &systemctl, &steps));
+    let whose = match &units.place.flavour {
         Flavour::User => String::new(),
         Flavour::System { user } => format!(", run as `{user}`"),
     };
     report.summary = match (steps.len(), dry_run) {
-        (0, _) => format!("nothing to do: {} units are installed as they should be", setting.units.len()),
+        (0, _) => format!("nothing to do: {} units are installed as they should be", units.units.len()),
         (_, true) => {
-            format!("would install {} units{whose} in `{}`", setting.units.len(), setting.dir.display())
+            format!("would install {} units{whose} in `{}`", units.units.len(), units.dir.display())
         }
-        _ => format!("{} units{whose} in `{}`", setting.units.len(), setting.dir.display()),
+        _ => format!("{} units{whose} in `{}`", units.units.len(), units.dir.display()),
     };
-    setting.env.out.report(&report);
-    Ok(report.exit())
+    Ok(report)
 }
 
-pub(super) fn remove(setting: &Setting, end_sessions: bool, dry_run: bool) -> Result<Exit> {
-    let systemctl = setting.systemctl()?;
-    let _held = if dry_run { None } else { Some(alone(setting)?) };
-    let before = before(setting, &systemctl)?;
+/// Disables and removes what an install has written.
+///
+/// # Errors
+/// If systemd is not there, or another run is at it.
+pub fn remove(units: &Units, end_sessions: bool, dry_run: bool) -> Result<Report> {
+    let systemctl = units.systemctl()?;
+    let _held = if dry_run { None } else { Some(alone(units)?) };
+    let before = units.before(&systemctl)?;
     let (foreign, steps): (Vec<Step>, Vec<Step>) =
         plan::remove(&before, end_sessions).into_iter().partition(|step| matches!(step, Step::Foreign(_)));
     let mut report = Report { command: "timers remove".into(), dry_run, ..Report::default() };
-    carry_out(setting, &systemctl, &steps, &mut report);
+    carry_out(units, &systemctl, &steps, &mut report);
     for step in &foreign {
         // Not ours to remove, and so no failure of the removal.
         let (subject, verb, why) = named(step, dry_run);
@@ -47,26 +57,25 @@ pub(super) fn remove(setting: &Setting, end_sessions: bool, dry_run: bool) -> Re
     }
     let goes_on = before.loaded.get(TMUX).is_some_and(|tmux| tmux.active == "active");
     if goes_on && !end_sessions && !steps.is_empty() {
-        let stop = format!("systemctl {}stop {TMUX}", if is_user(setting) { "--user " } else { "" });
+        let stop = format!("systemctl {}stop {TMUX}", if is_user(units) { "--user " } else { "" });
         let hint = Some(format!("to end it and every session: {stop}"));
         report.waiting.push(Item::new(TMUX, "goes on", "the sessions live in it").hint(hint));
     }
     report.summary = match (steps.len(), dry_run) {
-        (0, _) => format!("nothing to do: no unit of ours is in `{}`", setting.dir.display()),
-        (_, true) => format!("would remove the units in `{}`", setting.dir.display()),
-        _ => format!("removed the units in `{}`", setting.dir.display()),
+        (0, _) => format!("nothing to do: no unit of ours is in `{}`", units.dir.display()),
+        (_, true) => format!("would remove the units in `{}`", units.dir.display()),
+        _ => format!("removed the units in `{}`", units.dir.display()),
     };
-    setting.env.out.report(&report);
-    Ok(report.exit())
+    Ok(report)
 }
 
-fn is_user(setting: &Setting) -> bool {
-    setting.place.flavour == Flavour::User
+fn is_user(units: &Units) -> bool {
+    units.place.flavour == Flavour::User
 }
 
 /// No second install or removal beside this one.
-fn alone(setting: &Setting) -> Result<lock::Held> {
-    let dir = &setting.dir;
+fn alone(units: &Units) -> Result<lock::Held> {
+    let dir = &units.dir;
     atomic::ensure_dir_mode(dir, 0o755)?;
     // On the directory itself: it outlives us, and there is nothing to leave behind.
     lock::wait_dir(dir, std::time::Duration::from_secs(30))
@@ -74,14 +83,7 @@ fn alone(setting: &Setting) -> Result<lock::Held> {
         .with_context(|| format!("another `timers` is at work in `{}`", dir.display()))
 }
 
-fn before(setting: &Setting, systemctl: &Systemctl) -> Result<Before> {
-    let files = systemd::unit_files(&setting.dir)
-        .with_context(|| format!("could not list `{}`", setting.dir.display()))?;
-    let names: Vec<&str> = setting.units.iter().map(|unit| unit.name).collect();
-    Ok(Before { files, loaded: systemctl.show(&names).map_err(told)? })
-}
-
-fn carry_out(setting: &Setting, systemctl: &Systemctl, steps: &[Step], report: &mut Report) {
+fn carry_out(units: &Units, systemctl: &Systemctl, steps: &[Step], report: &mut Report) {
     for step in steps {
         let (subject, verb, why) = named(step, report.dry_run);
         let done = match step {
@@ -91,7 +93,7 @@ fn carry_out(setting: &Setting, systemctl: &Systemctl, steps: &[Step], report: &
                 continue;
             }
             _ if report.dry_run => Ok(()),
-            step => apply(setting, systemctl, step),
+            step => apply(units, systemctl, step),
         };
         match done {
             Ok(()) => report.actions.push(Item::new(subject, &verb, why)),
@@ -126,17 +128,17 @@ fn named(step: &Step, dry_run: bool) -> (String, String, String) {
     (subject, verb, why.to_owned())
 }
 
-fn apply(setting: &Setting, systemctl: &Systemctl, step: &Step) -> Result<()> {
+fn apply(units: &Units, systemctl: &Systemctl, step: &Step) -> Result<()> {
     let done = match step {
         Step::Foreign(_) => Ok(()),
         Step::Write { name, text, .. } => {
-            let path = setting.dir.join(name);
+            let path = units.dir.join(name);
             // Under the lock: what a killed run has left.
             atomic::sweep_temp_of(&path);
             return atomic::write_mode(&path, text.as_bytes(), 0o644);
         }
         Step::Remove(name) => {
-            let path = setting.dir.join(name);
+            let path = units.dir.join(name);
             atomic::sweep_temp_of(&path);
             return atomic::remove(&path);
         }
@@ -153,16 +155,14 @@ fn apply(setting: &Setting, systemctl: &Systemctl, step: &Step) -> Result<()> {
 }
 
 /// What a person should know of after an install.
-fn remarks(setting: &Setting, systemctl: &Systemctl, steps: &[Step]) -> Vec<Item> {
+fn remarks(units: &Units, systemctl: &Systemctl, steps: &[Step]) -> Vec<Item> {
     let mut items = Vec::new();
-    if is_user(setting)
-        && let Some(user) = systemd::user_name()
-        && !systemd::lingers(&user)
-    {
+    if is_user(units) && !systemd::lingers(&user::name()) {
+        let user = user::name();
         let why = format!(
             "the units of `{user}` and every session end with the last logout, and nothing starts with the machine"
         );
-        items.push(Item::new("lingering", "is off", why).hint(Some(format!("loginctl enable-linger {user}"))));
+        items.push(Item::new(LINGERING, "is off", why).hint(Some(format!("loginctl enable-linger {user}"))));
     }
     let is_change = |step: &&Step| matches!(step, Step::Write { name, is_change: true, .. } if name == TMUX);
     if steps.iter().any(|step| is_change(&step)) {
@@ -173,10 +173,10 @@ fn remarks(setting: &Setting, systemctl: &Systemctl, steps: &[Step]) -> Vec<Item
         let why = "a server runs already that somebody else has started: it is used, and replaced when it ends";
         items.push(Item::new(TMUX, "not started", why));
     }
-    if setting.unwatched() > 0 {
+    if units.unwatched() > 0 {
         let why =
             format!("only the first {MOST_INBOXES} are watched; `dispatch` looks at all of them by its timer");
-        items.push(Item::new(format!("{} inboxes", setting.place.inboxes.len()), "are many", why));
+        items.push(Item::new(format!("{} inboxes", units.place.inboxes.len()), "are many", why));
     }
     items
 }
