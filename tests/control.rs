@@ -476,7 +476,8 @@ fn control_is_what_its_openapi_description_says() {
     command
         .args(["run", &format!("{url}/openapi.json"), "--url", &url, "--no-color", "--warnings", "off"])
         .args(["--header", &format!("Authorization: Bearer {token}")])
-        .args(["--workers", "4", "--max-examples", "4", "--seed", "7", "--request-timeout", "60"])
+        // With more than one, threads of its own get into each other's way.
+        .args(["--workers", "1", "--max-examples", "3", "--seed", "7", "--request-timeout", "60"])
         .env_clear()
         .envs(&w.env)
         .current_dir(w.path("tmp"));

@@ -24,6 +24,8 @@ pub fn requests() {
         std::fs::write(w.dir.join(format!("state/sessions/p-{n}.json")), record).unwrap();
     }
     plain(&mut w.command(&["watch", "--no-dispatch"]));
+    // From then on a client without a state file is looked at on its screen: the dearer case, for all that follow.
+    std::thread::sleep(Duration::from_millis(2100));
     let socket = w.dir.join("control.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     std::thread::scope(|scope| {
