@@ -3,6 +3,7 @@ SHELL := /bin/sh
 CARGO ?= cargo
 PREFIX ?= /usr/local
 CLIENTS := .clients
+SCHEMATHESIS := .schemathesis/bin/schemathesis
 PROMTOOL := .tools/promtool
 MCP_VERSION := 2.3.0
 MCP_SDK := .tools/mcp/installed-$(MCP_VERSION)
@@ -35,13 +36,22 @@ endef
 # A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
 TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
 # For the tests of what is packed: shells that complete, readers of manual pages, Debian's own checks.
-TEST_TOOLS := zsh fish mandoc man:man-db groff:groff-base lintian mmdebstrap dpkg-shlibdeps:dpkg-dev strip:binutils
+TEST_TOOLS := zsh fish mandoc man:man-db groff:groff-base lintian mmdebstrap dpkg-shlibdeps:dpkg-dev strip:binutils curl
 
 tools: ## install what the demo and the tests need (tmux, systemd; Debian)
 	$(call ensure,$(TOOLS))
 
-test-tools: tools $(PROMTOOL) $(MCP_SDK) ## install what only the tests need; some of it in .tools (git-ignored)
+test-tools: tools $(PROMTOOL) $(MCP_SDK) $(SCHEMATHESIS) ## install what only the tests need; some of it in .tools (git-ignored)
 	$(call ensure,$(TEST_TOOLS))
+
+# Checks `control` against its OpenAPI description; an environment of its own, with every version pinned.
+$(SCHEMATHESIS): tests/schemathesis.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo "install python3-venv, or run make as root" >&2; exit 1; }; \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; }
+	python3 -m venv --clear .schemathesis
+	.schemathesis/bin/pip install --quiet --disable-pip-version-check -r tests/schemathesis.txt
+	touch $@
 
 # Only this one program of the package: installed, it would start a service.
 $(PROMTOOL):

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::common::{World, tree};
+use crate::common::{Said, World, bin, tree};
 
 /// What was answered.
 #[derive(Debug)]
@@ -122,6 +122,13 @@ fn control_shows_what_the_commands_show() {
     assert_eq!(get(&w, "/health").json()["ok"], true);
     let document: Value = serde_json::from_str(&w.ok(&["control", "--openapi"])).unwrap();
     assert_eq!(get(&w, "/openapi.json").json(), document);
+    let page = get(&w, "/");
+    let one = page.head.to_lowercase();
+    assert!(one.contains("content-type: text/html") && one.contains("script-src 'sha256-"), "{one}");
+    assert!(page.body.contains("<title>") && page.body.contains("mine"), "{}", page.body);
+    let figures = get(&w, "/metrics");
+    assert!(figures.head.to_lowercase().contains("content-type: text/plain; version=0.0.4"), "{}", figures.head);
+    assert!(figures.body.contains("# TYPE claude_failover_"), "{}", figures.body);
     let head = raw(&w, b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
 }
@@ -406,4 +413,86 @@ fn control_is_not_for_terminals() {
     child.stdin.take().unwrap().write_all(b"GET /health HTTP/1.0\r\n\r\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(Answered::of(&String::from_utf8(output.stdout).unwrap()).status, 200);
+}
+
+/// Answers on a port as a socket unit does, each connection with a process of its own, until it is dropped.
+struct Port {
+    address: std::net::SocketAddr,
+    done: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Port {
+    fn open(w: &World) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let done = std::sync::Arc::<std::sync::atomic::AtomicBool>::default();
+        let log = std::fs::File::options().create(true).append(true).open(w.path("control.log")).unwrap();
+        // Not fenced: what answers a thousand requests is started as it is installed.
+        let mut command = std::process::Command::new(bin("claude-failover"));
+        command.arg("control").env_clear().envs(&w.env).current_dir(w.path(""));
+        let over = done.clone();
+        let thread = std::thread::spawn(move || {
+            let mut running: Vec<std::process::Child> = Vec::new();
+            for stream in listener.incoming() {
+                if over.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let ours: OwnedFd = stream.unwrap().into();
+                command.stdin(ours.try_clone().unwrap()).stdout(ours).stderr(log.try_clone().unwrap());
+                running.retain_mut(|child| child.try_wait().unwrap().is_none());
+                running.push(command.spawn().unwrap());
+                // The command keeps what it was given: the connection would stay open.
+                command.stdin(Stdio::null()).stdout(Stdio::null());
+            }
+            for child in &mut running {
+                child.wait().unwrap();
+            }
+        });
+        Self { address, done, thread: Some(thread) }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.done.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = TcpStream::connect(self.address);
+        self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+#[test]
+fn control_is_what_its_openapi_description_says() {
+    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".schemathesis/bin/schemathesis");
+    assert!(tool.exists(), "`make tools` installs it: {}", tool.display());
+    let w = World::new();
+    // Nothing is started for the tasks that are made up here.
+    w.pool(0);
+    let (token, file) = ("correct-horse-battery-staple", w.path("token").display().to_string());
+    w.write("token", token);
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    w.write(
+        "config.yaml",
+        w.read("config.yaml") + &format!("\ncontrol: {{enable_trigger: true, token: {{file: {file}}}}}\n"),
+    );
+    w.task("t", "text");
+    w.write("web/.agent-queue/done/d.md", "text\n");
+    let port = Port::open(&w);
+    let url = format!("http://{}", port.address);
+    let mut command = w.fenced(&tool);
+    command
+        .args(["run", &format!("{url}/openapi.json"), "--url", &url, "--no-color", "--warnings", "off"])
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        // With more than one, threads of its own get into each other's way.
+        .args(["--workers", "1", "--max-examples", "3", "--seed", "7", "--request-timeout", "60"])
+        .env_clear()
+        .envs(&w.env)
+        .current_dir(w.path("tmp"));
+    let said = Said::of(&command.output().unwrap());
+    assert_eq!(said.code, 0, "{}\n{}\n{}", said.out, said.err, w.read("control.log"));
+    assert!(said.out.contains("14 selected / 14 total") && said.out.contains("Stateful"), "{said:?}");
+    drop(port);
+    // Whatever was asked, everything parses still.
+    assert_eq!(w.cf(&["status"]).code, 0);
+    assert!(!w.read("control.log").contains("panicked"), "{}", w.read("control.log"));
 }

@@ -827,9 +827,40 @@ fn janitor() {
 }
 
 #[test]
+fn control_is_killed_anywhere() {
+    use std::io::Write;
+    let post = |w: &World, env: &[(&str, &str)], path: &str, body: &str| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut control = w.command(&["control"], env);
+        let mut child =
+            control.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        // It may be gone before it has read.
+        let _ = child.stdin.take().unwrap().write_all(request.as_bytes());
+        child.wait().unwrap().code().unwrap()
+    };
+    let allow = |w: &World| w.write("config.yaml", w.read("config.yaml") + "\ncontrol: {enable_trigger: true}\n");
+    let done = |w: &World, n: usize| {
+        w.drive("done", |w| w.place("t") == "done md");
+        assert_eq!(w.read("app/n.txt"), "x\n", "point {n}");
+    };
+    let body = serde_json::json!({ "project": "app", "id": "t", "text": TEXT }).to_string();
+    sweep_run(&["control", "add"], 4, allow, done, |w, env| post(w, env, "/tasks", &body));
+    let failed = |w: &World| {
+        allow(w);
+        w.task("t", TEXT);
+        w.ok(&["task", "fail", "t", "-p", "app"]);
+    };
+    sweep_run(&["control", "retry"], 4, failed, done, |w, env| post(w, env, "/tasks/app:t/retry", "{}"));
+}
+
+#[test]
 fn timers_install_is_killed_anywhere() {
     use crate::timers::{is_installed, recorded};
-    let args = ["timers", "install"];
+    let args = ["timers", "install", "--control"];
     let settle = |w: &World, n: usize| is_installed(w, &format!("point {n}"));
     sweep_run(&args, 80, |_| {}, settle, |w, env| recorded(w, &args, env).code);
 }
@@ -839,7 +870,7 @@ fn timers_remove_is_killed_anywhere() {
     use crate::timers::{is_removed, recorded};
     let args = ["timers", "remove"];
     let prepare = |w: &World| {
-        let said = recorded(w, &["timers", "install"], &[]);
+        let said = recorded(w, &["timers", "install", "--control"], &[]);
         assert_eq!(said.code, 0, "{said:?}");
     };
     let settle = |w: &World, n: usize| is_removed(w, &format!("point {n}"));

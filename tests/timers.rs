@@ -47,6 +47,11 @@ fn under_systemd_a_run_that_fails_is_told() {
 }
 
 #[test]
+fn under_systemd_requests_are_answered_and_hurt_no_run() {
+    under_a_real_systemd("requests_are_answered_and_hurt_no_run", &[]);
+}
+
+#[test]
 fn under_systemd_days_of_ticks_leave_nothing_behind() {
     let ticks: Vec<_> = std::env::var("TICKS").map(|n| ("TICKS", n)).into_iter().collect();
     under_a_real_systemd("days_of_ticks_leave_nothing_behind", &ticks);
@@ -113,6 +118,7 @@ fn install_and_remove_call_systemctl_as_it_wants_to_be_called() {
     let said = recorded(&w, &["timers", "install"], &[]);
     assert_eq!(said.code, 0, "{said:?}");
     is_installed(&w, "installed");
+    assert!(!w.path(&format!("{UNITS}/claude-failover-control.socket")).exists(), "only where it is asked for");
     let names = "claude-failover-tmux.service claude-failover-watch.timer claude-failover-quota-check.timer \
                  claude-failover-dispatch.timer claude-failover-notify.timer claude-failover-notify.path claude-failover-checkpoint.timer \
                  claude-failover-janitor.timer claude-failover-kick.path claude-failover-inbox.path";
@@ -142,6 +148,34 @@ fn install_and_remove_call_systemctl_as_it_wants_to_be_called() {
     );
     let said = recorded(&w, &["timers", "remove"], &[]);
     assert!(said.code == 0 && said.out.contains("nothing to do"), "{said:?}");
+}
+
+#[test]
+fn the_socket_comes_and_goes_when_it_is_told_to() {
+    let w = World::new();
+    recorded(&w, &["timers", "install"], &[]);
+    let said = recorded(&w, &["timers", "install", "--control"], &[]);
+    assert!(said.code == 0 && said.out.contains("wrote claude-failover-control.socket: new"), "{said:?}");
+    is_installed(&w, "with the socket");
+    w.write("manager/log", "");
+    // Once there it stays, and follows the configuration.
+    let listen = w.path("c.sock").display().to_string();
+    w.write("config.yaml", w.read("config.yaml") + &format!("\ncontrol: {{listen: {listen}}}\n"));
+    let said = recorded(&w, &["timers", "install"], &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(
+        w.read("manager/log"),
+        "stop claude-failover-control.socket\ndaemon-reload\nenable --now --quiet claude-failover-control.socket\n"
+    );
+    is_installed(&w, "moved");
+    w.write("manager/log", "");
+    let said = recorded(&w, &["timers", "install", "--no-control"], &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let log = w.read("manager/log");
+    assert_eq!(log, "disable --now --quiet claude-failover-control.socket\ndaemon-reload\n");
+    is_installed(&w, "without");
+    let said = recorded(&w, &["timers", "install", "--control", "--no-control"], &[]);
+    assert_eq!(said.code, 2, "{said:?}");
 }
 
 #[test]
@@ -185,14 +219,17 @@ fn odd_world() -> World {
 
 #[test]
 fn systemd_finds_nothing_to_say_of_the_units() {
-    for w in [World::new(), odd_world()] {
-        for args in [&["--generic"][..], &[], &["--system"]] {
+    let port = World::new();
+    let control = "control: {listen: '[::1]:8765', token: {credential: t}}\n";
+    port.write("config.yaml", port.read("config.yaml") + "\n" + control);
+    for w in [World::new(), odd_world(), port] {
+        for args in [&["--generic"][..], &["--control"], &["--system", "--control"]] {
             let dir = w.path(&format!("units-{}", args.len() + args.concat().len()));
             let to = dir.display().to_string();
             w.ok(&[&["timers", "print", "--to", &to][..], args].concat());
             let files: Vec<_> = tree(&dir).into_keys().collect();
             assert!(files.len() >= 16, "{files:?}");
-            let scope = if args == ["--system"] { "--system" } else { "--user" };
+            let scope = if args.contains(&"--system") { "--system" } else { "--user" };
             let output = Command::new("systemd-analyze")
                 .args([scope, "verify", "--recursive-errors=no"])
                 .args(&files)

@@ -8,6 +8,7 @@
 )]
 
 mod checkpoint;
+mod control;
 mod hooks;
 mod hour;
 mod janitor;
@@ -66,13 +67,15 @@ fn turn_around(w: &World) -> Option<Duration> {
 }
 
 fn main() {
-    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`, `bench hour`: only what these cost.
+    // `bench hooks`, `bench switch`, `bench checkpoint`, `bench janitor`, `bench control`, `bench hour`: only what
+    // these cost.
     match std::env::args().nth(1).as_deref() {
         Some("hooks") => return hooks::hooks(),
         Some("switch") => {
             switch::ticks();
             return switch::moves();
         }
+        Some("control") => return control::requests(),
         Some("checkpoint") => return checkpoint::transcripts(),
         Some("janitor") => return janitor::tidies(),
         Some("hour") => return hour::hour(),
@@ -129,5 +132,6 @@ fn main() {
     switch::moves();
     checkpoint::transcripts();
     janitor::tidies();
+    control::requests();
     hour::hour();
 }

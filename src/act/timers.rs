@@ -5,13 +5,24 @@ pub mod steps;
 use anyhow::{Context, Result, anyhow};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Project, TmuxSocket};
+use crate::config::{Listen, Project, TmuxSocket};
 use crate::env::Env;
 use crate::error::{Mark, hinted};
 use crate::model::timers::plan::Before;
 use crate::model::timers::{self, Filling, Flavour, Intervals, Place, START_SERVER, Unit};
 use crate::sys::systemd::{self, Systemctl, SystemdError};
 use crate::sys::{paths, queue};
+
+/// Whether the socket of `control` is among the units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// It is.
+    Wanted,
+    /// It is not.
+    Unwanted,
+    /// If it is there.
+    AsItIs,
+}
 
 /// The units of a flavour, as they should be.
 #[derive(Debug)]
@@ -30,11 +41,24 @@ impl Units {
     /// # Errors
     /// If tmux is not installed, or a unit cannot name one of the paths.
     pub fn of(env: &Env, flavour: Flavour) -> Result<Self> {
+        Self::with(env, flavour, Control::AsItIs)
+    }
+
+    /// … with or without the socket of `control`.
+    ///
+    /// # Errors
+    /// If tmux is not installed, or a unit cannot name one of the paths.
+    pub fn with(env: &Env, flavour: Flavour, control: Control) -> Result<Self> {
         let dir = dir(&flavour)?;
         let place = place(env, flavour)?;
         let filling = Filling::of(&place)
             .map_err(|e| hinted(anyhow!("{e}"), "choose a path without a line break or backslash"))?;
-        Ok(Self { units: timers::units(&filling), place, dir })
+        let control = match control {
+            Control::Wanted => true,
+            Control::Unwanted => false,
+            Control::AsItIs => dir.join(timers::CONTROL).exists(),
+        };
+        Ok(Self { units: timers::units(&filling, control), place, dir })
     }
 
     /// Their manager.
@@ -133,6 +157,11 @@ fn place(env: &Env, flavour: Flavour) -> Result<Place> {
         tmux_tmpdir: paths::var("TMUX_TMPDIR").map(|dir| text(dir.as_ref())).transpose()?,
         tmux: words,
         socket_dir,
+        listen: match &config.control.listen {
+            None => None,
+            Some(Listen::Path(path)) => Some(text(path)?),
+            Some(Listen::Tcp(address)) => Some(address.to_string()),
+        },
         inboxes: queue::projects(config).into_iter().map(inbox).collect::<Result<_>>()?,
         intervals: Intervals {
             dispatch: config.dispatch.interval,

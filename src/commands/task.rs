@@ -80,9 +80,9 @@ pub fn project(env: &Env, given: Option<&str>) -> Result<Project> {
         if let Some(found) = projects.iter().find(|p| p.name.as_str() == text) {
             return Ok(found.clone());
         }
-        let path = paths::absolute_path(text.as_ref())?;
-        let path = path.canonicalize().unwrap_or(path);
-        let same = |p: &&Project| p.path.canonicalize().is_ok_and(|real| real == path);
+        let path = if text.is_empty() { None } else { Some(paths::absolute_path(text.as_ref())?) };
+        let path = path.map(|path| path.canonicalize().unwrap_or(path));
+        let same = |p: &&Project| path.is_some() && p.path.canonicalize().ok() == path;
         return projects
             .iter()
             .find(same)

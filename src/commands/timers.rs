@@ -5,7 +5,7 @@ mod list;
 use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
-use crate::act::timers::{Units, steps, text};
+use crate::act::timers::{Control, Units, steps, text};
 use crate::env::{Env, Global};
 use crate::error::{Exit, Mark};
 use crate::model::report::Report;
@@ -53,6 +53,12 @@ struct Which {
 struct Install {
     #[command(flatten)]
     which: Which,
+    /// The socket on which requests are answered as well (see `control`); once there it stays
+    #[arg(long, conflicts_with = "no_control")]
+    control: bool,
+    /// Take that socket away
+    #[arg(long)]
+    no_control: bool,
     /// Print the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -78,6 +84,9 @@ struct Remove {
 struct Print {
     #[command(flatten)]
     which: Which,
+    /// The socket on which requests are answered as well
+    #[arg(long, conflicts_with = "cron")]
+    control: bool,
     /// Lines for a crontab, for hosts without systemd
     #[arg(long, conflicts_with_all = ["generic", "system"])]
     cron: bool,
@@ -99,24 +108,29 @@ struct Print {
 pub fn run(global: &Global, args: &Args) -> Result<Exit> {
     match &args.verb {
         Verb::Install(args) => {
-            let (env, units) = of(global, &args.which)?;
+            let control = match (args.control, args.no_control) {
+                (true, _) => Control::Wanted,
+                (_, true) => Control::Unwanted,
+                _ => Control::AsItIs,
+            };
+            let (env, units) = of(global, &args.which, control)?;
             Ok(report(&env, &steps::install(&units, args.dry_run)?))
         }
         Verb::Remove(args) => {
-            let (env, units) = of(global, &args.which)?;
+            let (env, units) = of(global, &args.which, Control::AsItIs)?;
             Ok(report(&env, &steps::remove(&units, args.end_sessions, args.dry_run)?))
         }
         Verb::List(which) => {
-            let (env, units) = of(global, which)?;
+            let (env, units) = of(global, which, Control::AsItIs)?;
             list::list(&env, &units)
         }
         Verb::Print(args) => print(global, args),
     }
 }
 
-fn of(global: &Global, which: &Which) -> Result<(Env, Units)> {
+fn of(global: &Global, which: &Which, control: Control) -> Result<(Env, Units)> {
     let (env, flavour) = whose(global, which)?;
-    let units = Units::of(&env, flavour)?;
+    let units = Units::with(&env, flavour, control)?;
     Ok((env, units))
 }
 
@@ -150,7 +164,7 @@ fn print(global: &Global, args: &Print) -> Result<Exit> {
     if args.cron {
         // The locks that the lines name lie there: it must be there before cron's first run.
         Env::new(global)?;
-        let lines = timers::cron::lines(&of(global, &args.which)?.1.place)?;
+        let lines = timers::cron::lines(&of(global, &args.which, Control::Unwanted)?.1.place)?;
         match out.json {
             true => out.object(&serde_json::json!({ "version": 1, "lines": lines.lines().collect::<Vec<_>>() })),
             false => out.text(&lines),
@@ -159,9 +173,11 @@ fn print(global: &Global, args: &Print) -> Result<Exit> {
     }
     let units = if args.generic {
         let program = args.program.clone().map_or_else(paths::this_program, Ok)?;
-        timers::units(&Filling::generic(&text(&paths::absolute_path(&program)?)?)?)
+        // Nothing of a package is enabled by itself.
+        timers::units(&Filling::generic(&text(&paths::absolute_path(&program)?)?)?, true)
     } else {
-        of(global, &args.which)?.1.units
+        let control = if args.control { Control::Wanted } else { Control::AsItIs };
+        of(global, &args.which, control)?.1.units
     };
     if let Some(dir) = &args.to {
         let dir = paths::absolute_path(dir)?;

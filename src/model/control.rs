@@ -48,6 +48,12 @@ impl Answer {
         Self { status: 200, kind, policy: NO_PAGE.to_owned(), headers: Vec::new(), body: body.into_bytes() }
     }
 
+    /// An HTML document, and what it may load and run.
+    #[must_use]
+    pub fn page(html: String, policy: String) -> Self {
+        Self { policy, ..Self::of("text/html; charset=utf-8", html) }
+    }
+
     /// … with another status code.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {

@@ -18,6 +18,9 @@ pub use render::{Unit, names, units};
 /// The first line of every file that we write. Only files that begin so are ever overwritten or removed.
 pub const HEADER: &str = "# made by claude-failover timers install: edit with systemctl edit";
 
+/// The socket of `control`: installed only where that is asked for.
+pub const CONTROL: &str = "claude-failover-control.socket";
+
 /// The unit of the tmux server: the home of all sessions, never restarted, never stopped unasked.
 pub const TMUX: &str = "claude-failover-tmux.service";
 
@@ -135,6 +138,8 @@ pub struct Place {
     pub socket_dir: Option<String>,
     /// The inboxes of all projects.
     pub inboxes: Vec<String>,
+    /// Where requests come in: a path or `127.0.0.1:PORT`; none for the default place.
+    pub listen: Option<String>,
     /// How often.
     pub intervals: Intervals,
 }
@@ -151,8 +156,13 @@ pub struct Filling {
     kick: String,
     touch: String,
     inboxes: Vec<String>,
+    listen: String,
+    socket_user: String,
     intervals: Intervals,
 }
+
+/// Where requests come in unless the configuration says something else: in the manager's own runtime directory.
+pub const SOCKET: &str = "%t/claude-failover/control.sock";
 
 impl Filling {
     /// Checks and quotes what is to be filled in.
@@ -175,6 +185,17 @@ impl Filling {
                 format!("# The sessions and their logins are this user's.\nUser={}", quote::user(user)?)
             }
         };
+        let socket_user = match &place.flavour {
+            Flavour::User => String::new(),
+            Flavour::System { user } => {
+                format!("# And that is this user, not root alone.\nSocketUser={}", quote::user(user)?)
+            }
+        };
+        let listen = match &place.listen {
+            None => SOCKET.to_owned(),
+            Some(at) if at.parse::<std::net::SocketAddr>().is_ok() => at.clone(),
+            Some(at) => path(at)?,
+        };
         let socket_dir = match &place.socket_dir {
             Some(dir) => format!(
                 "# The directory of the socket may lie where a restart of the machine empties it.\n\
@@ -193,6 +214,8 @@ impl Filling {
             kick: path(&format!("{}/kick", place.state))?,
             touch: word(&format!("{}/kick/task", place.state))?,
             inboxes: place.inboxes.iter().map(|inbox| path(inbox)).collect::<Result<_, _>>()?,
+            listen,
+            socket_user,
             intervals: place.intervals,
         })
     }
@@ -214,6 +237,8 @@ impl Filling {
             kick: "%h/.local/state/claude-failover/kick".to_owned(),
             touch: "%h/.local/state/claude-failover/kick/task".to_owned(),
             inboxes: Vec::new(),
+            listen: SOCKET.to_owned(),
+            socket_user: String::new(),
             intervals: Intervals::default(),
         })
     }
@@ -226,7 +251,7 @@ pub const START_SERVER: [&str; 6] = ["start-server", ";", "set-option", "-g", "e
 #[must_use]
 pub fn is_our_name(name: &str) -> bool {
     name.strip_prefix("claude-failover-").is_some_and(|rest| {
-        [".service", ".timer", ".path"].iter().any(|end| rest.len() > end.len() && rest.ends_with(end))
+        [".service", ".timer", ".path", ".socket"].iter().any(|end| rest.len() > end.len() && rest.ends_with(end))
     })
 }
 

@@ -1,7 +1,7 @@
 //! What happens under a real user manager: each test runs alone in a harness of its own (`with-systemd.sh`), where it
 //! is the only thing on the machine. Started from outside by `timers::under_a_real_systemd`.
 
-use crate::common::{tree, until};
+use crate::common::{bin, tree, until};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -311,6 +311,99 @@ fn a_run_that_fails_is_told() {
     m.ok(&["timers", "install"]);
     m.ok(&["timers", "remove"]);
     assert!(m.path(".config/systemd/user/claude-failover-dispatch.service.d/override.conf").exists());
+}
+
+/// One exchange on the socket of `control`: how long it took, and everything that came back.
+fn request(socket: &Path, bytes: &str) -> (Duration, String) {
+    use std::io::{Read, Write};
+    let start = Instant::now();
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+    stream.write_all(bytes.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    (start.elapsed(), text)
+}
+
+const GET_STATUS: &str = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[test]
+#[ignore = "runs inside the harness"]
+fn requests_are_answered_and_hurt_no_run() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let m = Machine::new(&format!("{RARELY}\ncontrol: {{enable_trigger: true}}"));
+    m.ok(&["timers", "install", "--control"]);
+    let socket = PathBuf::from(std::env::var("XDG_RUNTIME_DIR").unwrap()).join("claude-failover/control.sock");
+    let meta = socket.metadata().unwrap();
+    assert!(meta.file_type().is_socket() && meta.permissions().mode() & 0o777 == 0o600, "{meta:?}");
+    let curl = |args: &[&str]| run(Command::new("curl").args(["-sS", "--unix-socket"]).arg(&socket).args(args));
+    let said = curl(&["-f", "http://localhost/status"]);
+    let status: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+    assert_eq!(status["active_account"], "main", "{said:?}");
+
+    // Three tasks are handed out while everybody asks at once; nobody is turned away and no task is lost.
+    let paths = ["claude-failover-kick.path", "claude-failover-inbox.path"];
+    systemctl(&[&["stop"][..], &paths].concat());
+    for id in ["t", "u", "v"] {
+        m.ok(&["task", "add", "--project", "app", "--id", id, "-m", "[[bash:true]] [[done]]"]);
+    }
+    let dispatch = std::thread::spawn(|| {
+        let start = Instant::now();
+        let said = run(Command::new(bin("claude-failover")).arg("dispatch"));
+        (start.elapsed(), said)
+    });
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let ask = || scope.spawn(|| request(&socket, GET_STATUS));
+        let asked: Vec<_> = (0..64).map(|_| ask()).collect();
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let (took, said) = dispatch.join().unwrap();
+    assert!(said.code == 0 && said.out.contains("dispatched 3 of 3 tasks"), "{said:?}");
+    let bad: Vec<_> = all.iter().filter(|(_, text)| !text.starts_with("HTTP/1.1 200 OK\r\n")).collect();
+    assert!(bad.is_empty(), "{} of 64: {bad:?}\n{}", bad.len(), journal(&[]));
+    let slowest = all.iter().map(|(took, _)| *took).max().unwrap();
+    eprintln!(
+        "figure: a dispatch of 3 tasks beside 64 requests at once took {took:?}, the slowest request {slowest:?}"
+    );
+    systemctl(&[&["start"][..], &paths].concat());
+    eventually(&m, "all tasks are done", || ["t", "u", "v"].iter().all(|id| m.is_done(id)));
+
+    // A page of requests, 16 at once: none fails, and none leaves a unit behind.
+    let mut took: Vec<Duration> = std::thread::scope(|scope| {
+        let ask = || scope.spawn(|| (0..13).map(|_| request(&socket, GET_STATUS)).collect::<Vec<_>>());
+        let asked: Vec<_> = (0..16).map(|_| ask()).collect();
+        let all: Vec<_> = asked.into_iter().flat_map(|one| one.join().unwrap()).collect();
+        assert!(all.iter().all(|(_, text)| text.starts_with("HTTP/1.1 200 OK\r\n")), "{}", journal(&[]));
+        all.into_iter().map(|(took, _)| took).collect()
+    });
+    took.sort();
+    eprintln!("figure: {} requests, 16 at once: median {:?}, most {:?}", took.len(), took[104], took[207]);
+    eventually(&m, "no instance is left", || {
+        systemctl(&["list-units", "--all", "--no-legend", "claude-failover-control@*"]).is_empty()
+    });
+    assert_eq!(property("claude-failover-control.socket", "ActiveState"), "active");
+
+    // What is set going that way lives in the server's unit, as ever; what it says goes to the journal alone.
+    let headers = ["-H", "content-type: application/json"];
+    let task = r#"{"project": "app", "id": "w", "text": "[[bash:touch w.txt]] [[done]]"}"#;
+    let said = curl(&[&headers[..], &["-f", "-d", task, "http://localhost/tasks"]].concat());
+    assert!(said.out.contains("\"task\": \"w\""), "{said:?}");
+    eventually(&m, "the path unit saw it", || m.is_done("w"));
+    let said = curl(&[&headers[..], &["-f", "-d", "{}", "http://localhost/trigger/watch"]].concat());
+    assert!(said.out.contains("sessions looked at"), "{said:?}");
+    let said = curl(&["-d", "x=1", "-w", "%{http_code}", "http://localhost/trigger/dispatch"]);
+    assert!(said.out.contains("\"error\"") && said.out.ends_with("415"), "{said:?}");
+    let said = curl(&["-H", "Origin: http://evil.example", "-w", "%{http_code}", "http://localhost/status"]);
+    assert!(said.out.ends_with("403"), "{said:?}");
+
+    // Somebody who says nothing is sent away, and keeps nobody else waiting.
+    let silent = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    assert!(request(&socket, GET_STATUS).1.starts_with("HTTP/1.1 200"));
+    eventually(&m, "the silent one is sent away", || {
+        systemctl(&["list-units", "--all", "--no-legend", "claude-failover-control@*"]).is_empty()
+    });
+    drop(silent);
+    m.ok(&["timers", "install", "--no-control"]);
+    assert!(!socket.exists() && m.unit_files().iter().all(|name| !name.contains("control")));
 }
 
 /// Files, bytes and inodes of the state directory, and open files of the manager and the tmux server.

@@ -122,6 +122,7 @@ fn named(step: &Step, dry_run: bool) -> (String, String, String) {
         Step::Remove(name) => (name.clone(), verb("removed", "remove"), "made by us"),
         Step::ResetFailed(units) => (units.join(" "), verb("reset", "reset"), "had failed"),
         Step::Reload => ("systemd".to_owned(), verb("reloaded", "reload"), "reads its files again"),
+        Step::Close(unit) => (unit.clone(), verb("closed", "close"), "it listens elsewhere from now on"),
         Step::EnableNow(units) => (units.join(" "), verb("enabled", "enable"), "and started"),
     };
     (subject, verb, why.to_owned())
@@ -147,6 +148,7 @@ fn apply(units: &Units, systemctl: &Systemctl, step: &Step) -> Result<()> {
         Step::ForgetStamp(unit) => systemctl.forget_stamp(unit),
         Step::ResetFailed(units) => systemctl.reset_failed(units),
         Step::Reload => systemctl.reload(),
+        Step::Close(unit) => systemctl.stop(unit),
         Step::EnableNow(units) => systemctl.enable_now(units),
     };
     done.map_err(told)

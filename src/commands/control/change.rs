@@ -21,6 +21,11 @@ struct Run {
     dry_run: bool,
 }
 
+/// The body of what is said of a task.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RunCheckpoint {
@@ -97,21 +102,16 @@ pub fn make(env: &Env, change: &Change, query: &str, body: &[u8]) -> Result<Answ
             Ok(Answer::json(201, &value(&add::queue_new(env, &project, &new)?)?))
         }
         Change::Retry(text) => {
-            read::<Run>(body).and_then(real)?;
+            read::<Nothing>(body)?;
             let (project, task) = task::resolve(env, text, None)?;
             Ok(Answer::json(200, &settle::json(&task, settle::queue_again(env, &project, &task)?)))
         }
         Change::Cancel(text) => {
-            read::<Run>(body).and_then(real)?;
+            read::<Nothing>(body)?;
             let (project, task) = task::resolve(env, text, None)?;
             Ok(Answer::json(200, &settle::json(&task, settle::cancelled(env, &project, &task)?)))
         }
     }
-}
-
-/// One word about a task has no plan to look at.
-fn real(run: Run) -> Result<(), Refusal> {
-    if run.dry_run { Err(Refusal::new(400, "`dry_run` is not known here")) } else { Ok(()) }
 }
 
 fn read<T: Default + for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::act;
 use crate::act::status::{gather, health};
 use crate::commands::task::list;
 use crate::commands::{account, log, task};
@@ -11,6 +12,7 @@ use crate::model::control::route::View;
 use crate::model::control::{Answer, Refusal, openapi};
 use crate::model::log::Filter;
 use crate::model::session::State;
+use crate::model::{metrics, page};
 use crate::sys::queue;
 
 /// The most lines of the log in one answer.
@@ -26,10 +28,15 @@ const LINES: usize = 1_000;
 pub fn at(env: &Env, view: View, query: &str) -> Result<Answer, Refusal> {
     let asked = |known: &[&str]| Query::read(query, known);
     let value = match view {
-        View::Page | View::Metrics => {
+        View::Page => {
             asked(&[])?;
-            // The page and the figures go in here.
-            return Err(Refusal::new(404, "nothing is here yet"));
+            let mut data = act::page::gather(env, false)?;
+            data.trigger = env.config.control.enable_trigger;
+            return Ok(Answer::page(page::render(&data), page::csp()));
+        }
+        View::Metrics => {
+            asked(&[])?;
+            return Ok(Answer::of(metrics::MEDIA_TYPE, metrics::render(&gather(env, false)?)));
         }
         View::Health => {
             asked(&[])?;

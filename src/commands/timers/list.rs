@@ -47,9 +47,14 @@ pub(super) fn list(env: &Env, units: &Units) -> Result<Exit> {
         let it = of(unit.name);
         let service = match unit.name.rsplit_once('.') {
             Some((stem, "timer" | "path")) => of(&format!("{stem}.service")),
+            // Each connection has an instance of its own, and none stays.
+            Some((_, "socket")) => Loaded::default(),
             _ => it.clone(),
         };
-        let service_unit = unit.name.rsplit_once('.').map(|(stem, _)| format!("{stem}.service"));
+        let service_unit = unit.name.rsplit_once('.').map(|(stem, kind)| match kind {
+            "socket" => format!("{stem}@.service"),
+            _ => format!("{stem}.service"),
+        });
         // The service's file counts with it.
         let partner = units.units.iter().find(|u| Some(u.name) == service_unit.as_deref());
         let worst = [Some(unit), partner].into_iter().flatten().map(file).find(|f| *f != "current");

@@ -256,4 +256,20 @@ mod tests {
         assert!(head("Expect: 100-continue\r\n").waits().unwrap());
         assert_eq!(head("Expect: tea\r\n").waits().unwrap_err().status, 417);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_received_is_too_much(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+            name in "(?i)(host|origin|content-length|transfer-encoding|expect|x)",
+            value in "[ -~]{0,20}",
+        ) {
+            let _ = Head::read(&bytes);
+            let text = format!("POST /tasks HTTP/1.1\r\nHost: localhost\r\n{name}: {value}\r\n\r\n");
+            if let Ok(Some((head, length))) = Head::read(&[text.as_bytes(), &bytes].concat()) {
+                assert_eq!(length, text.len());
+                let _ = (head.length(), head.waits(), head.is_json(), crate::model::control::door::admit(&head));
+            }
+        }
+    }
 }

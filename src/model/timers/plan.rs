@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::{TMUX, Unit, is_ours};
+use super::{CONTROL, TMUX, Unit, is_ours};
 
 /// A unit as the manager knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -71,6 +71,8 @@ pub enum Step {
     ResetFailed(Vec<String>),
     /// The manager reads its files again.
     Reload,
+    /// It listens where it was until it is started anew.
+    Close(String),
     /// Started by itself from now on, and started now; what runs already goes on.
     EnableNow(Vec<String>),
 }
@@ -94,6 +96,11 @@ pub fn install(units: &[Unit], before: &Before) -> Vec<Step> {
             }
             there => {
                 let (name, text) = (unit.name.to_owned(), unit.text.clone());
+                // A timer takes a new text by itself, a socket goes on to listen at its old place. Closed before it is
+                // written: a run that is killed in between leaves one that is down, and that is seen.
+                if unit.name == CONTROL && there.is_some() && before.loaded(CONTROL).active == "active" {
+                    steps.push(Step::Close(name.clone()));
+                }
                 steps.push(Step::Write { name, text, is_change: there.is_some() });
                 reload = true;
             }
@@ -104,7 +111,12 @@ pub fn install(units: &[Unit], before: &Before) -> Vec<Step> {
     let stale: Vec<&String> =
         before.files.iter().filter(|(name, text)| is_ours(text) && !wanted(name)).map(|(name, _)| name).collect();
     if !stale.is_empty() {
-        steps.push(Step::DisableNow(stale.iter().map(|name| (*name).clone()).collect()));
+        // A template starts nothing by itself, and has nothing that could be stopped by its name.
+        let one: Vec<String> =
+            stale.iter().filter(|name| !name.contains('@')).map(|name| (*name).clone()).collect();
+        if !one.is_empty() {
+            steps.push(Step::DisableNow(one));
+        }
         steps.extend(stale.iter().map(|name| Step::Remove((*name).clone())));
         reload = true;
     }
@@ -113,7 +125,8 @@ pub fn install(units: &[Unit], before: &Before) -> Vec<Step> {
     }
     let is_up = |unit: &&&Unit| {
         let loaded = before.loaded(unit.name);
-        loaded.file == "enabled" && loaded.active == "active"
+        let is_closed = steps.contains(&Step::Close(unit.name.to_owned()));
+        loaded.file == "enabled" && loaded.active == "active" && !is_closed
     };
     let down: Vec<&&Unit> = usable.iter().filter(|unit| unit.is_enabled() && !is_up(unit)).collect();
     let failed: Vec<String> = down

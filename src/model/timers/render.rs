@@ -46,6 +46,8 @@ const TEMPLATES: &[(&str, &str)] = templates!(
     "claude-failover-inbox.service",
     "claude-failover-inbox.path",
     "claude-failover-failed@.service",
+    "claude-failover-control.socket",
+    "claude-failover-control@.service",
 );
 const HARDENING: &str = include_str!("../../../timers/hardening.conf");
 const HARDENING_SYSTEM: &str = include_str!("../../../timers/hardening-system.conf");
@@ -60,16 +62,19 @@ fn jitter(interval: SignedDuration) -> SignedDuration {
     (interval / 10).clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(30))
 }
 
-/// All units of a place.
+/// All units of a place; those of `control` where they are wanted.
 #[must_use]
-pub fn units(filling: &Filling) -> Vec<Unit> {
-    let unused = |name: &str| filling.inboxes.is_empty() && name.starts_with("claude-failover-inbox.");
+pub fn units(filling: &Filling, control: bool) -> Vec<Unit> {
+    let unused = |name: &str| {
+        (filling.inboxes.is_empty() && name.starts_with("claude-failover-inbox."))
+            || (!control && name.starts_with("claude-failover-control"))
+    };
     let all = TEMPLATES.iter().filter(|(name, _)| !unused(name));
     all.map(|(name, template)| Unit { name, text: rendered(name, template, filling) }).collect()
 }
 
 fn rendered(name: &str, template: &str, f: &Filling) -> String {
-    let job = name.trim_start_matches("claude-failover-").split('.').next().unwrap_or_default();
+    let job = name.trim_start_matches("claude-failover-").split(['.', '@']).next().unwrap_or_default();
     let interval = f.intervals.of(job).unwrap_or_default();
     let inboxes: Vec<String> =
         f.inboxes.iter().take(MOST_INBOXES).map(|inbox| format!("PathChanged={inbox}")).collect();
@@ -90,6 +95,8 @@ fn rendered(name: &str, template: &str, f: &Filling) -> String {
                 "ENVIRONMENT" => f.environment.clone(),
                 "USER" => f.user.clone(),
                 "TMUX" => f.tmux.clone(),
+                "LISTEN" => f.listen.clone(),
+                "SOCKET_USER" => f.socket_user.clone(),
                 "SOCKET_DIR" => f.socket_dir.clone(),
                 "KICK" => f.kick.clone(),
                 "TOUCH" => f.touch.clone(),

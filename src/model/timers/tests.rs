@@ -13,12 +13,13 @@ fn place() -> Place {
         tmux: ["/usr/bin/tmux", "-u", "-L", "cf"].iter().chain(&START_SERVER).map(ToString::to_string).collect(),
         socket_dir: None,
         inboxes: vec!["/srv/a b/.agent-queue/inbox".into(), "/srv/c%/.agent-queue/inbox".into()],
+        listen: None,
         intervals: Intervals { watch: SignedDuration::from_millis(1500), ..Intervals::default() },
     }
 }
 
 fn all() -> BTreeMap<&'static str, String> {
-    units(&Filling::of(&place()).unwrap()).into_iter().map(|unit| (unit.name, unit.text)).collect()
+    units(&Filling::of(&place()).unwrap(), true).into_iter().map(|unit| (unit.name, unit.text)).collect()
 }
 
 #[test]
@@ -52,14 +53,16 @@ fn what_a_unit_cannot_hold_is_refused() {
     }
     // A value that looks like a placeholder is a value.
     let odd = Place { config: "/c/@HARDENING@".into(), ..place() };
-    let odd = units(&Filling::of(&odd).unwrap());
+    let odd = units(&Filling::of(&odd).unwrap(), true);
     assert!(odd[1].text.contains("--config /c/@HARDENING@ "), "{}", odd[1].text);
 }
 
 #[test]
 fn every_line_that_holds_something_back_has_its_reason_above_it() {
     let system = Place { flavour: Flavour::System { user: "me".into() }, ..place() };
-    for unit in units(&Filling::of(&place()).unwrap()).iter().chain(&units(&Filling::of(&system).unwrap())) {
+    for unit in
+        units(&Filling::of(&place()).unwrap(), true).iter().chain(&units(&Filling::of(&system).unwrap(), true))
+    {
         let plain = [
             "Description=",
             "Documentation=",
@@ -104,14 +107,16 @@ fn units_belong_together() {
         assert_eq!(limit.parse::<SignedDuration>().unwrap(), job.limit, "{}: cron has another limit", job.name);
     }
     for name in all.keys() {
-        let stem = name.rsplit_once('.').unwrap().0;
-        assert!(all.contains_key(format!("{stem}.service").as_str()), "{name} starts nothing");
+        let (stem, kind) = name.rsplit_once('.').unwrap();
+        // Each connection has an instance.
+        let at = if kind == "socket" { "@" } else { "" };
+        assert!(all.contains_key(format!("{stem}{at}.service").as_str()), "{name} starts nothing");
         assert!(!all[name].contains("RemainAfterExit"), "{name}: its timer would fire once");
     }
     let none = Place { inboxes: Vec::new(), ..place() };
-    assert!(units(&Filling::of(&none).unwrap()).iter().all(|unit| !unit.name.contains("inbox")));
+    assert!(units(&Filling::of(&none).unwrap(), true).iter().all(|unit| !unit.name.contains("inbox")));
     let many = Place { inboxes: (0..200).map(|n| format!("/srv/{n}")).collect(), ..place() };
-    let many = units(&Filling::of(&many).unwrap());
+    let many = units(&Filling::of(&many).unwrap(), true);
     let watched: usize = many.iter().map(|unit| unit.text.matches("PathChanged=/").count()).sum();
     assert_eq!(watched, MOST_INBOXES);
 }
@@ -132,13 +137,13 @@ fn installed(units: &[Unit]) -> Before {
 
 #[test]
 fn an_install_does_what_is_missing() {
-    let units = units(&Filling::of(&place()).unwrap());
+    let units = units(&Filling::of(&place()).unwrap(), true);
     let steps = install(&units, &Before::default());
     assert_eq!(
         steps.iter().filter(|step| matches!(step, Step::Write { is_change: false, .. })).count(),
         units.len()
     );
-    assert!(matches!(&steps[units.len()..], [Step::Reload, Step::EnableNow(all)] if all.len() == 10), "{steps:?}");
+    assert!(matches!(&steps[units.len()..], [Step::Reload, Step::EnableNow(all)] if all.len() == 11), "{steps:?}");
 
     let mut there = installed(&units);
     assert_eq!(install(&units, &there), []);
@@ -167,8 +172,39 @@ fn an_install_does_what_is_missing() {
 }
 
 #[test]
+fn the_socket_is_there_only_where_it_is_wanted_and_moves_with_the_configuration() {
+    let of = |place: &Place, control| units(&Filling::of(place).unwrap(), control);
+    let named = |units: &[Unit]| units.iter().filter(|unit| unit.name.contains("control")).count();
+    let (without, with) = (of(&place(), false), of(&place(), true));
+    assert_eq!((named(&without), named(&with)), (0, 2));
+    let text = |place: &Place| of(place, true).into_iter().find(|unit| unit.name == CONTROL).unwrap().text;
+    assert!(text(&place()).contains("\nListenStream=%t/claude-failover/control.sock\n"), "{}", text(&place()));
+    assert!(!text(&place()).contains("SocketUser="));
+    let system = Place { flavour: Flavour::System { user: "me".into() }, ..place() };
+    assert!(text(&system).contains("\nSocketUser=me\n"));
+    for (listen, line) in [("/a b/50%.sock", "/a b/50%%.sock"), ("[::1]:8765", "[::1]:8765")] {
+        let moved = Place { listen: Some(listen.into()), ..place() };
+        assert!(text(&moved).contains(&format!("\nListenStream={line}\n")), "{}", text(&moved));
+        // A socket that listens goes on to do so at its old place.
+        let steps = install(&of(&moved, true), &installed(&with));
+        assert!(
+            matches!(&steps[..], [Step::Close(name), Step::Write { .. }, Step::Reload, Step::EnableNow(started)]
+                if name == CONTROL && *started == [CONTROL]),
+            "{steps:?}"
+        );
+    }
+    // Taken away: a template is nothing that could be stopped.
+    let steps = install(&without, &installed(&with));
+    let [Step::DisableNow(stopped), Step::Remove(_), Step::Remove(_), Step::Reload] = &steps[..] else {
+        panic!("{steps:?}")
+    };
+    assert_eq!(stopped, &[CONTROL]);
+    assert!(Filling::of(&Place { listen: Some("/a\nb".into()), ..place() }).is_err());
+}
+
+#[test]
 fn a_removal_takes_just_what_is_ours_and_ends_no_session_unasked() {
-    let units = units(&Filling::of(&place()).unwrap());
+    let units = units(&Filling::of(&place()).unwrap(), true);
     let mut there = installed(&units);
     there.files.insert("claude-failover-mine.service".into(), "[Service]\n".into());
     there.loaded.insert(
