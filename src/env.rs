@@ -202,6 +202,15 @@ impl Env {
         }
     }
 
+    /// Why something is done that was asked for.
+    #[must_use]
+    pub fn asked(&self) -> String {
+        match self.origin {
+            None => "a person asked for it".to_owned(),
+            Some(origin) => format!("asked for through `{origin}`"),
+        }
+    }
+
     /// Notes a change in the log, at the time it was made, and tells people of it if it is an event.
     pub fn note(&self, entry: &LogEntry<'_>) {
         self.tell(entry);

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::common::{Said, World, bin, tree};
+use crate::common::{SOON, Said, World, bin, tree, until};
 
 /// What was answered.
 #[derive(Debug)]
@@ -229,6 +229,11 @@ fn control_changes_nothing_unless_it_is_allowed_to() {
     let chunked = b"POST /tasks/t/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
     assert_eq!(Answered::of(&raw(&w, chunked)).status, 411);
+    let twice = "{\"project\":\"app\",\"text\":\"a\",\"text\":\"b\"}";
+    let json = "Content-Type: application/json\r\n";
+    assert!(ask(&w, "POST", "/tasks", json, twice).error().contains("duplicate field `text`"));
+    let silent = b"POST /trigger/dispatch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n";
+    assert_eq!(Answered::of(&raw(&w, silent)).status, 411);
     let rebound = b"POST /tasks/t/cancel HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\n\
         Content-Length: 2\r\n\r\n{}";
     assert_eq!(Answered::of(&raw(&w, rebound)).status, 421);
@@ -259,6 +264,7 @@ fn control_queues_and_settles_tasks_as_the_commands_do() {
         (json!({ "project": "none", "text": "x" }), 404, "no project `none`"),
         (json!({ "project": "app" }), 400, "the body is not what is expected: missing field `text`"),
         (json!({ "project": "app", "text": "x", "prio": 1 }), 400, "unknown field `prio`"),
+        (json!([]), 400, "the body is no object"),
         (json!({ "project": "app", "text": "x", "id": "../x" }), 400, "a task id must not start"),
         (json!({ "project": "app", "text": "---\norigin: me\n---\nx" }), 400, "`origin` cannot be given"),
         (json!({ "project": "app", "text": "---\n- [\n---\nx" }), 400, "not valid YAML"),
@@ -370,6 +376,30 @@ fn over_tcp(w: &World, request: &str) -> Answered {
     theirs.read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
     Answered::of(&text)
+}
+
+/// What was sent before a reset is still read, but nobody can be asked any more where it came from.
+#[test]
+fn control_over_a_port_needs_the_token_of_who_is_gone() {
+    let w = World::new();
+    let file = w.path("token").display().to_string();
+    let more = format!("\ncontrol: {{enable_trigger: true, token: {{file: {file}}}}}\n");
+    w.write("config.yaml", w.read("config.yaml") + &more);
+    w.write("token", "correct-horse-battery-staple");
+    std::fs::set_permissions(w.path("token"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut ours, _) = listener.accept().unwrap();
+    let body = "{\"project\":\"app\",\"text\":\"x\"}";
+    let head = "POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    theirs.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+    // Closed with something unread, a connection is reset.
+    ours.write_all(b"x").unwrap();
+    assert_eq!(theirs.peek(&mut [0]).unwrap(), 1);
+    drop(theirs);
+    until("the reset is here", SOON, || ours.peer_addr().is_err());
+    assert!(serve(&w, ours.into()).wait().unwrap().success());
+    assert_eq!(std::fs::read_dir(w.path("app/.agent-queue/inbox")).unwrap().count(), 0);
 }
 
 #[test]

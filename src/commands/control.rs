@@ -103,7 +103,10 @@ fn answered(global: &Global, connection: &mut Connection, head: &Head) -> Result
         door::authorise(head, &token(&env)?)?;
     }
     match route(&head.method, &head.path)? {
-        Route::Look(view) => look::at(&env, view, &head.query),
+        Route::Look(view) => {
+            connection.looks();
+            look::at(&env, view, &head.query)
+        }
         Route::Change(what) => {
             head.is_json()?;
             if !env.config.control.enable_trigger {

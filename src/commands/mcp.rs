@@ -100,7 +100,12 @@ fn read(env: &Env, resource: Resource) -> Result<Value> {
     Ok(match resource {
         Resource::Status => serde_json::to_value(gather(env, false)?)?,
         Resource::Queue => list::json(&list::rows(env, &queue::projects(&env.config), false)?),
-        Resource::Log => json!({ "version": 1, "lines": env.store.log(LOG_LINES, None, |_| true) }),
+        Resource::Log => {
+            let mut lines = env.store.log(LOG_LINES, None, |_| true);
+            // The first ones stay where an answer is cut.
+            lines.reverse();
+            json!({ "version": 1, "lines": lines })
+        }
     })
 }
 

@@ -35,6 +35,9 @@ pub struct Args {
     /// Print what would be moved and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Through what it was asked for: of the run that `mcp` begins
+    #[arg(long, hide = true, value_parser = ["mcp"])]
+    pub origin: Option<String>,
 }
 
 /// Runs the command.
@@ -83,7 +86,7 @@ pub fn once(env: &Env, args: &Args) -> Result<(Report, Exit)> {
         let exit = report.exit();
         return Ok((report, exit));
     }
-    let why = "a person asked for it".to_owned();
+    let why = args.origin.as_ref().map_or_else(|| env.asked(), |origin| format!("asked for through `{origin}`"));
     let wish = Wish { from, to, sessions: moved, why, urgent: false, by_person: true, activates };
     let journal = act::carry_on(env, &tmux, act::begin(env, &wish)?)?;
     tell(&journal, &mut report);

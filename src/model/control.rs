@@ -107,12 +107,16 @@ impl Refusal {
     #[must_use]
     pub fn new(status: u16, message: impl Into<String>) -> Self {
         let exit = match status {
-            401 | 403 => Exit::Failed,
-            503 => Exit::Busy,
+            401 | 403 | 500.. => Exit::Failed,
             _ => Exit::Usage,
         };
-        let headers = if status == 503 { vec![retry()] } else { Vec::new() };
-        Self { status, error: exiting(anyhow!(message.into()), exit), headers }
+        Self { status, error: exiting(anyhow!(message.into()), exit), headers: Vec::new() }
+    }
+
+    /// Another run is at it: whoever asks may ask again.
+    #[must_use]
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { status: 503, error: exiting(anyhow!(message.into()), Exit::Busy), headers: vec![retry()] }
     }
 
     /// … with what to do about it.

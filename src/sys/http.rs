@@ -9,6 +9,7 @@ use nix::unistd::alarm;
 use std::io::{IsTerminal, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::clock::Stopwatch;
@@ -16,8 +17,11 @@ use super::clock::Stopwatch;
 /// How long a request may take to arrive.
 const ARRIVES: Duration = Duration::from_secs(8);
 
-/// After so many seconds the process ends, unless something is being changed.
+/// After so many seconds the process ends, unless something is being looked up or changed.
 const ALL: u32 = 10;
+
+/// … and after so many while something is looked up: longer than a tmux server is waited for that hangs.
+const LOOKS: u32 = 30;
 
 /// How long what a refused client still sends is taken, so that it gets to read why.
 const LINGER: Duration = Duration::from_millis(500);
@@ -69,12 +73,18 @@ impl Connection {
         std::io::stdin().is_terminal()
     }
 
-    /// Who is at the other end.
+    /// Who is at the other end. By the family of our own end: a peer over a port that has reset the connection has
+    /// no address any more, but what it sent is still read.
     #[must_use]
     pub fn peer(&self) -> Peer {
-        let ip = self.socket.as_ref().and_then(|socket| socket.peer_addr().ok()).map(|address| address.ip());
-        match ip {
-            None => Peer::Local,
+        let Some(socket) = &self.socket else { return Peer::Remote };
+        if let Err(e) = socket.local_addr() {
+            let is_pipe = e.raw_os_error() == Some(nix::libc::ENOTSOCK);
+            let is_unix = || socket.as_fd().try_clone_to_owned().map(UnixStream::from)?.local_addr();
+            return if is_pipe || is_unix().is_ok() { Peer::Local } else { Peer::Remote };
+        }
+        match socket.peer_addr().ok().map(|address| address.ip()) {
+            None => Peer::Remote,
             // What was a v4 address before it came to a v6 socket.
             Some(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()) => Peer::Loopback,
             Some(ip) if ip.is_loopback() => Peer::Loopback,
@@ -105,6 +115,11 @@ impl Connection {
     /// Tells a peer that waits for it that its body is wanted.
     pub fn go_on(&self) {
         send(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+
+    /// From here on it takes what a look at everything takes.
+    pub fn looks(&self) {
+        alarm::set(LOOKS);
     }
 
     /// From here on it takes as long as it takes: what is begun is brought to its end, whether the peer still listens

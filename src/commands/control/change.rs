@@ -11,7 +11,8 @@ use crate::error::Exit;
 use crate::model::control::query::Query;
 use crate::model::control::route::Change;
 use crate::model::control::{Answer, Refusal};
-use crate::model::name::{AccountName, SessionName};
+use crate::model::front_matter::Priority;
+use crate::model::name::{AccountName, SessionName, TaskId};
 use crate::model::report::Report;
 
 /// The body of a trigger that takes nothing of its own.
@@ -41,12 +42,19 @@ struct RunSwitch {
     sessions: Vec<SessionName>,
 }
 
-/// A task with the project that it is for.
+/// A task with the project that it is for: [`add::NewTask`] by its keys, since what is flattened would take a key twice.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddTask {
     project: String,
-    #[serde(flatten)]
-    rest: serde_json::Map<String, Value>,
+    text: String,
+    id: Option<TaskId>,
+    title: Option<String>,
+    priority: Option<Priority>,
+    #[serde(default)]
+    depends_on: Vec<String>,
+    not_before: Option<String>,
+    model: Option<String>,
 }
 
 /// What a run did.
@@ -82,7 +90,7 @@ pub fn make(env: &Env, change: &Change, query: &str, body: &[u8]) -> Result<Answ
         }
         Change::Switch => {
             let RunSwitch { dry_run, to, sessions } = read(body)?;
-            let (report, exit) = switch::once(env, &switch::Args { to, sessions, dry_run })?;
+            let (report, exit) = switch::once(env, &switch::Args { to, sessions, dry_run, origin: None })?;
             done(exit, report)
         }
         Change::QuotaCheck => {
@@ -93,11 +101,11 @@ pub fn make(env: &Env, change: &Change, query: &str, body: &[u8]) -> Result<Answ
             Ok(Answer::json(200, &value))
         }
         Change::AddTask => {
-            let AddTask { project, rest } = parsed(serde_json::from_slice(body))?;
-            let mut new: add::NewTask = parsed(serde_json::from_value(rest.into()))?;
-            if !new.text.ends_with('\n') {
-                new.text.push('\n');
+            let AddTask { project, mut text, id, title, priority, depends_on, not_before, model } = object(body)?;
+            if !text.ends_with('\n') {
+                text.push('\n');
             }
+            let new = add::NewTask { text, id, title, priority, depends_on, not_before, model };
             let project = task::project(env, Some(&project))?;
             Ok(Answer::json(201, &value(&add::queue_new(env, &project, &new)?)?))
         }
@@ -115,7 +123,15 @@ pub fn make(env: &Env, change: &Change, query: &str, body: &[u8]) -> Result<Answ
 }
 
 fn read<T: Default + for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
-    if body.is_empty() { Ok(T::default()) } else { parsed(serde_json::from_slice(body)) }
+    if body.is_empty() { Ok(T::default()) } else { object(body) }
+}
+
+/// serde takes a list for a struct as well: `[]` would be a run.
+fn object<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
+    if body.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
+        return Err(Refusal::new(400, "the body is no object").hint("`/openapi.json` describes it"));
+    }
+    parsed(serde_json::from_slice(body))
 }
 
 fn parsed<T>(read: serde_json::Result<T>) -> Result<T, Refusal> {
@@ -137,9 +153,7 @@ fn done(exit: Exit, report: Report) -> Result<Answer, Refusal> {
 /// Another run is at it: nothing was done, and whoever asks may ask again.
 fn not_skipped(report: &Report) -> Result<(), Refusal> {
     match &report.skipped {
-        Some(why) => {
-            Err(Refusal::new(503, format!("skipped: {why}")).hint("another run is at it: ask again soon"))
-        }
+        Some(why) => Err(Refusal::busy(format!("skipped: {why}")).hint("another run is at it: ask again soon")),
         None => Ok(()),
     }
 }

@@ -18,7 +18,7 @@ use crate::sys::queue;
 /// The most lines of the log in one answer.
 const MOST_LINES: usize = 10_000;
 
-/// So many unless another number is asked for.
+/// So many unless another number, or a time, is asked for.
 const LINES: usize = 1_000;
 
 /// Shows it.
@@ -112,7 +112,9 @@ fn events(env: &Env, query: &Query) -> Result<Value, Refusal> {
         command: text("command"),
         ..Filter::default()
     };
-    let most = query.number("limit", 1..=MOST_LINES)?.unwrap_or(LINES);
+    // Who says since when wants all of it.
+    let usual = if filter.since.is_some() { MOST_LINES } else { LINES };
+    let most = query.number("limit", 1..=MOST_LINES)?.unwrap_or(usual);
     let lines = env.store.log(most, filter.since, |line| filter.wants(line));
     Ok(json!({ "version": 1, "lines": lines }))
 }

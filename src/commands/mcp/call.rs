@@ -79,7 +79,7 @@ fn begin_switch(env: &Env, asked: Switch) -> Result<Value> {
     let Switch { to, sessions, dry_run } = asked;
     let all = sessions.is_empty();
     let stays = to.as_ref().is_some_and(|to| *to == env.active());
-    let args = switch::Args { to, sessions, dry_run: true };
+    let args = switch::Args { to, sessions, dry_run: true, origin: None };
     let (plan, exit) = switch::once(env, &args)?;
     if exit != Exit::Done {
         let why = plan.actions.iter().find(|a| a.failed).map_or("it is refused", |a| a.reason.as_str());
@@ -95,18 +95,24 @@ fn begin_switch(env: &Env, asked: Switch) -> Result<Value> {
         Err(LockError::Failed(e)) => return Err(e),
     }
     let last = env.store.past_switches()?.last().cloned();
+    // What a killed run has left is not the one that begins.
+    let current = || env.store.journal().ok().flatten().map(|journal| journal.id);
+    let left = current();
     let (why, account) = ("it was asked for", args.to.as_ref().map(ToString::to_string));
     let entry = LogEntry { command: "mcp", what: "begins a switch", why, ..LogEntry::default() };
     env.note(&LogEntry { account: account.as_deref(), ..entry });
     process::detach(&env.program, &command_line(env, &args))?;
     let begun = || {
         let ended = env.store.past_switches().is_ok_and(|all| all.last() != last.as_ref());
-        (env.store.is_switching() || ended).then_some(())
+        (env.store.is_switching() && current() != left || ended).then_some(())
     };
-    clock::wait_for(BEGINS, Duration::from_millis(50), begun)
-        .ok_or_else(|| anyhow!("the switch did not begin"))
-        .hint("`claude-failover switch` says why")?;
-    answer(&plan, true)
+    let begun = clock::wait_for(BEGINS, Duration::from_millis(50), begun).is_some();
+    let mut answer = answer(&plan, begun)?;
+    if !begun {
+        answer["summary"] =
+            "it was asked for and has not begun yet: do not ask again, `status` tells what becomes of it".into();
+    }
+    Ok(answer)
 }
 
 fn answer(plan: &Report, begun: bool) -> Result<Value> {
@@ -117,7 +123,7 @@ fn answer(plan: &Report, begun: bool) -> Result<Value> {
 fn command_line(env: &Env, args: &switch::Args) -> Vec<OsString> {
     let word = |word: &dyn AsRef<OsStr>| word.as_ref().to_owned();
     let mut words = vec![word(&"--config"), word(&env.config_path), word(&"--state-dir"), word(&env.store.root())];
-    words.push(word(&"switch"));
+    words.extend([word(&"switch"), word(&"--origin"), word(&"mcp")]);
     if let Some(to) = &args.to {
         words.extend([word(&"--to"), word(&to.as_str())]);
     }

@@ -11,6 +11,7 @@ use crate::env::Env;
 use crate::error::{Class, Exit, Mark, hinted};
 use crate::model::front_matter::{self, Priority};
 use crate::model::name::{ProjectName, TaskId, TaskRef};
+use crate::model::queue::Place;
 use crate::sys::{atomic, queue};
 
 /// Queue a task
@@ -158,9 +159,15 @@ fn checked(env: &Env, project: &Project, new: &NewTask) -> Result<(TaskId, Strin
 /// # Errors
 /// If its text or keys cannot be used, or the id is taken.
 pub fn queue_new(env: &Env, project: &Project, new: &NewTask) -> Result<Added> {
-    let (id, text) = checked(env, project, new)?;
+    let (mut id, text) = checked(env, project, new)?;
     let path = {
         let mut locked = env.store.lock()?;
+        let free = |id: &TaskId| queue::place(&project.path, id).is_none_or(|place| place == Place::Nowhere);
+        if new.id.is_none() && !free(&id) {
+            // Scripts queue several in one second, with the same first words.
+            let next = (2..100).filter_map(|n| TaskId::new(format!("{id}-{n}")).ok()).find(free);
+            id = next.unwrap_or(id);
+        }
         match queue::add(&mut locked, &project.path, &id, &text) {
             Err(e) if atomic::is_taken(&e) => {
                 let taken = Err(anyhow!("a task `{id}` waits already"));

@@ -235,7 +235,7 @@ pub fn queue_again(env: &Env, project: &Project, task: &TaskRef) -> Result<&'sta
     }
     drop(locked);
     env.store.kick("task");
-    note(env, task, "queued a task again", "a person asked for it");
+    note(env, task, "queued a task again", &env.asked());
     Ok("waiting")
 }
 

@@ -120,7 +120,10 @@ impl Head {
         if self.get("content-encoding")?.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
             return Err(Refusal::new(415, "a body that is packed is not read"));
         }
-        let Some(text) = self.get("content-length")? else { return Ok(0) };
+        let Some(text) = self.get("content-length")? else {
+            // Taken for none, `{"dry_run": true}` would be left unread, and done in earnest.
+            return Err(Refusal::new(411, "the length of the body is not told").hint("send `content-length`"));
+        };
         // `+5` and `5, 5` are read differently by different programs.
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !is_number {
@@ -225,7 +228,8 @@ mod tests {
     #[test]
     fn the_length_of_a_body_is_told_once_and_in_one_way() {
         let length = |lines: &str| head(lines).length().map_err(|refusal| refusal.status);
-        assert_eq!(length(""), Ok(0));
+        assert_eq!(length(""), Err(411));
+        assert_eq!(length("Content-Length: 0\r\n"), Ok(0));
         assert_eq!(length("Content-Length: 12\r\n"), Ok(12));
         assert_eq!(length("Content-Length: 1048576\r\n"), Ok(MOST_BODY));
         for (lines, status) in [

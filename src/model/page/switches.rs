@@ -37,7 +37,6 @@ fn of_journal(page: &PageData, journal: &Journal) -> Markup {
                 " " span .faint { (journal.outcome()) ", " (took) }
             }
             p .reason {
-                @if journal.by_person { "Asked for by a person: " }
                 (prose(&journal.why))
             }
             @for dead in &journal.dead {
