@@ -79,6 +79,7 @@ fn whole(free: &str) -> Status {
             project: ProjectName::new("app").unwrap(),
             path: PathBuf::from(free),
             waiting: 1,
+            ready: 1,
             claimed: 2,
             done: 3,
             failed: 4,
@@ -142,6 +143,8 @@ fn metrics_are_those_of_the_status_and_promtool_takes_them() {
             let series = format!("claude_failover_tasks{{project=\"{name}\",place=\"{place}\"}}");
             assert_eq!(sample(&text, &series), project[place].as_f64().unwrap(), "{series}");
         }
+        let series = format!("claude_failover_tasks_ready{{project={}}}", project["project"]);
+        assert_eq!(sample(&text, &series), project["ready"].as_f64().unwrap(), "{series}");
     }
     // A window that is over has no value, an empty state neither.
     assert!(!text.contains("model:opus"), "{text}");

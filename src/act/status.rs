@@ -63,6 +63,7 @@ pub fn with_queues(env: &Env, cached: bool) -> Result<Seen> {
         project: queue.project.clone(),
         path: queue.path.clone(),
         waiting: queue.waiting.len(),
+        ready: plan.assign.iter().filter(|a| a.task.project == queue.project).count(),
         claimed: queue.claimed.len(),
         done: ended(project, "done"),
         failed: ended(project, "failed"),

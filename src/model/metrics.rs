@@ -148,6 +148,8 @@ fn queues(status: &Status, page: &mut Page) {
     });
     let help = "Tasks of a project by where their files lie; archived ones are not counted.";
     page.gauge("tasks", help, counts);
+    let ready = status.projects.iter().map(|p| (Label::of("project", &p.project), p.ready as f64));
+    page.gauge("tasks_ready", "Waiting tasks of a project that a run of dispatch would hand out now.", ready);
 }
 
 fn switches(status: &Status, page: &mut Page) {

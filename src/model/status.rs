@@ -150,6 +150,8 @@ pub struct ProjectStatus {
     pub path: PathBuf,
     /// In the inbox.
     pub waiting: usize,
+    /// … of which so many would go to a session if `dispatch` ran now.
+    pub ready: usize,
     /// Handed out.
     pub claimed: usize,
     /// Carried out and not archived yet.

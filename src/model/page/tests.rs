@@ -23,6 +23,7 @@ fn page(projects: usize, tasks: usize) -> PageData {
         project: queue.project.clone(),
         path: queue.path.clone(),
         waiting: queue.waiting.len(),
+        ready: 0,
         claimed: 0,
         done: 0,
         failed: 0,
