@@ -272,12 +272,15 @@ fn answer(stream: TcpStream, pages: &Mutex<Pages>) -> Option<()> {
         run if run.starts_with("POST /trigger/") && header("content-type") == "application/json" => {
             pages.runs.push(format!("{} {body}", &run["POST /trigger/".len()..]));
             let to = serde_json::from_str::<Value>(&body).ok()?["to"].as_str().map(|t| format!("to {t}"));
+            let done = match run {
+                "POST /trigger/watch" => json!({ "exit": 3, "summary": "2 actions", "actions": [
+                    { "subject": "p-0", "verb": "resumed", "reason": "went well" },
+                    { "subject": "p-1", "verb": "failed", "reason": "no <b>room</b>", "failed": true },
+                ] }),
+                _ => json!({ "exit": 0, "summary": to.unwrap_or("one <b>task</b> went out".into()) }),
+            };
             match is_known {
-                true => (
-                    "200 OK",
-                    "application/json",
-                    json!({ "summary": to.unwrap_or("one <b>task</b> went out".into()) }).to_string(),
-                ),
+                true => ("200 OK", "application/json", done.to_string()),
                 false => {
                     ("401 Unauthorized", "application/json", json!({ "error": "a token is needed" }).to_string())
                 }
@@ -350,7 +353,7 @@ fn page_starts_commands_only_with_the_token() {
     server.pages.lock().unwrap().plain = plain;
     browser(&w, "trigger.js", &json!({ "url": server.url, "token": TOKEN }));
     let runs = server.pages.lock().unwrap().runs.clone();
-    assert_eq!(runs, ["dispatch {}", "dispatch {}", "dispatch {}", "switch {\"to\":\"spare\"}"]);
+    assert_eq!(runs, ["dispatch {}", "dispatch {}", "dispatch {}", "watch {}", "switch {\"to\":\"spare\"}"]);
 }
 
 #[test]
