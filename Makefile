@@ -5,11 +5,14 @@ PREFIX ?= /usr/local
 CLIENTS := .clients
 SCHEMATHESIS := .schemathesis/bin/schemathesis
 PROMTOOL := .tools/promtool
-MCP_VERSION := 2.3.0
-MCP_SDK := .tools/mcp/installed-$(MCP_VERSION)
+MCP_SDK := .tools/mcp/installed
 BROWSER := .browser
 PLAYWRIGHT := 1.65.1
 AXE := 4.14.1
+# Debian 12 has 18; what drives the browser needs 20.
+NODE := 22.23.3
+NODE_PACKAGE = node-linux-$(patsubst x86_64,x64,$(patsubst aarch64,arm64,$(shell uname -m)))
+BROWSER_TOOLS := $(BROWSER)/$(PLAYWRIGHT)-$(AXE)-$(NODE)
 V197 := $(CLIENTS)/2.1.197/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 V330 := $(CLIENTS)/2.1.330/node_modules/@anthropic-ai/claude-code/bin/claude.exe
 
@@ -36,7 +39,7 @@ endef
 # A real user manager of systemd is started by the tests, in namespaces of its own; nothing of it is enabled here.
 TOOLS := tmux systemctl:systemd systemd-analyze:systemd setpriv:util-linux unshare:util-linux pgrep:procps ip:iproute2
 # For the tests of what is packed: shells that complete, readers of manual pages, Debian's own checks.
-TEST_TOOLS := zsh fish mandoc man:man-db groff:groff-base lintian mmdebstrap dpkg-shlibdeps:dpkg-dev strip:binutils curl
+TEST_TOOLS := zsh fish mandoc man:man-db groff:groff-base lintian mmdebstrap dpkg-shlibdeps:dpkg-dev strip:binutils curl gpg
 
 tools: ## install what the demo and the tests need (tmux, systemd; Debian)
 	$(call ensure,$(TOOLS))
@@ -61,12 +64,13 @@ $(PROMTOOL):
 	rm -rf .tools/prometheus
 	touch $@
 
-$(MCP_SDK):
+# The public SDK of the protocol, which talks to `mcp`; every version is pinned.
+$(MCP_SDK): tests/mcp/requirements.txt
 	@python3 -c 'import ensurepip' 2>/dev/null || { \
 	  [ "$$(id -u)" = 0 ] || { echo "python3-venv is missing: install it, or run make as root" >&2; exit 1; }; \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv; }
 	rm -rf .tools/mcp && python3 -m venv .tools/mcp
-	.tools/mcp/bin/pip install --quiet --disable-pip-version-check mcp==$(MCP_VERSION)
+	.tools/mcp/bin/pip install --quiet --disable-pip-version-check -r tests/mcp/requirements.txt
 	touch $@
 
 build: ## build the release program
@@ -96,14 +100,15 @@ $(DEBIAN_ROOT): | test-tools
 	. /etc/os-release && mmdebstrap --quiet --format=tar --variant=essential --include=tmux,man-db --dpkgopt='path-exclude=/usr/share/locale/*' "$$VERSION_CODENAME" $@.new
 	mv $@.new $@
 
-browser: $(BROWSER)/$(PLAYWRIGHT)-$(AXE) ## install the browser of the tests (Debian) and what drives it (git-ignored)
+browser: $(BROWSER_TOOLS) ## install the browser of the tests (Debian) and what drives it (git-ignored)
 	$(call ensure,chromium-headless-shell)
 
-$(BROWSER)/$(PLAYWRIGHT)-$(AXE):
+$(BROWSER_TOOLS):
 	$(call ensure,npm)
 	rm -rf $(BROWSER) && mkdir -p $(BROWSER)
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(BROWSER) \
-	  playwright-core@$(PLAYWRIGHT) axe-core@$(AXE)
+	  playwright-core@$(PLAYWRIGHT) axe-core@$(AXE) $(NODE_PACKAGE)@$(NODE)
+	$(BROWSER)/node_modules/.bin/node --version
 	touch $@
 
 test: test-tools clients browser $(DEBIAN_ROOT) check ## everything that must be green

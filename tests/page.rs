@@ -19,9 +19,9 @@ const NOW: &str = "2026-03-01T12:00:00Z";
 /// Runs a check in the browser and gives what it prints.
 fn browser(w: &World, check: &str, given: &Value) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page").join(check);
-    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join(".browser/node_modules/playwright-core");
-    assert!(modules.is_dir(), "not installed: {} (make browser)", modules.display());
-    let mut node = w.fenced(Path::new("node"));
+    let node = Path::new(env!("CARGO_MANIFEST_DIR")).join(".browser/node_modules/.bin/node");
+    assert!(node.is_file(), "not installed: {} (make browser)", node.display());
+    let mut node = w.fenced(&node);
     node.arg(script).arg(given.to_string()).env_clear().envs(&w.env).current_dir(w.path(""));
     let said = Said::of(&node.output().unwrap());
     assert_eq!(said.code, 0, "{check}: {}\n{}", said.out, said.err);
@@ -129,6 +129,7 @@ fn agrees(seen: &Value, status: &Value) {
     assert_eq!(figures["Account"], status["active_account"]);
     let sum = |key: &str| list(&status["projects"]).iter().map(|p| p[key].as_u64().unwrap()).sum::<u64>();
     assert_eq!(figures["Tasks"], format!("{} wait, {} at work", sum("waiting"), sum("claimed")));
+    assert_eq!(list(&seen["projects"]).len(), list(&status["projects"]).len());
     for (row, p) in list(&seen["projects"]).iter().zip(list(&status["projects"])) {
         let want = ["project", "waiting", "claimed", "done", "failed"].map(|k| p[k].to_string().replace('"', ""));
         assert_eq!(row, &json!(want));
@@ -140,6 +141,7 @@ fn agrees(seen: &Value, status: &Value) {
         assert!(text(&row[1]).starts_with(&text(&s["state"])), "{row}");
         assert_eq!((row[2].as_str(), row[4].as_str()), (Some("30m"), Some("app")));
     }
+    assert_eq!(list(&seen["accounts"]).len(), list(&status["accounts"]).len());
     for (card, a) in list(&seen["accounts"]).iter().zip(list(&status["accounts"])) {
         assert!(text(&card["name"]).starts_with(&text(&a["name"])), "{card}");
         for w in list(&a["windows"]) {
@@ -270,12 +272,15 @@ fn answer(stream: TcpStream, pages: &Mutex<Pages>) -> Option<()> {
         run if run.starts_with("POST /trigger/") && header("content-type") == "application/json" => {
             pages.runs.push(format!("{} {body}", &run["POST /trigger/".len()..]));
             let to = serde_json::from_str::<Value>(&body).ok()?["to"].as_str().map(|t| format!("to {t}"));
+            let done = match run {
+                "POST /trigger/watch" => json!({ "exit": 3, "summary": "2 actions", "actions": [
+                    { "subject": "p-0", "verb": "resumed", "reason": "went well" },
+                    { "subject": "p-1", "verb": "failed", "reason": "no <b>room</b>", "failed": true },
+                ] }),
+                _ => json!({ "exit": 0, "summary": to.unwrap_or("one <b>task</b> went out".into()) }),
+            };
             match is_known {
-                true => (
-                    "200 OK",
-                    "application/json",
-                    json!({ "summary": to.unwrap_or("one <b>task</b> went out".into()) }).to_string(),
-                ),
+                true => ("200 OK", "application/json", done.to_string()),
                 false => {
                     ("401 Unauthorized", "application/json", json!({ "error": "a token is needed" }).to_string())
                 }
@@ -348,7 +353,7 @@ fn page_starts_commands_only_with_the_token() {
     server.pages.lock().unwrap().plain = plain;
     browser(&w, "trigger.js", &json!({ "url": server.url, "token": TOKEN }));
     let runs = server.pages.lock().unwrap().runs.clone();
-    assert_eq!(runs, ["dispatch {}", "dispatch {}", "dispatch {}", "switch {\"to\":\"spare\"}"]);
+    assert_eq!(runs, ["dispatch {}", "dispatch {}", "dispatch {}", "watch {}", "switch {\"to\":\"spare\"}"]);
 }
 
 #[test]

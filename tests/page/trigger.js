@@ -18,7 +18,13 @@ withBrowser(async (browser) => {
   await page.fill('#act-token', given.token);
   await page.click('#act button[value=dispatch]');
   await answer('one <b>task</b> went out');
+  assert.equal(await page.locator('#act-answer b, #act-answer.wrong').count(), 0);
+  // A run of which a part failed is no success.
+  await page.click('#act button[value=watch]');
+  await answer('watch: 2 actions\np-1: no <b>room</b>');
   assert.equal(await page.locator('#act-answer b').count(), 0);
+  assert.equal(await page.locator('#act-answer.wrong').count(), 1);
+  assert.ok(!(await page.textContent('#act-answer')).includes('went well'));
   await page.click('#act button[value=switch]');
   await answer('to spare');
   assert.ok(!(await page.content()).includes(given.token), 'the token stands in the page');

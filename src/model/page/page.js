@@ -120,9 +120,12 @@
         body: JSON.stringify(body), credentials: 'same-origin', cache: 'no-store',
       });
       const told = await answer.json().catch(() => ({}));
-      const lines = [told.error, ...(told.causes ?? []), ...(told.hints ?? []), told.skipped, told.summary];
+      const failed = (told.actions ?? []).filter((a) => a.failed).map((a) => `${a.subject}: ${a.reason}`);
+      const lines = [
+        told.error, ...(told.causes ?? []), ...(told.hints ?? []), told.skipped, told.summary, ...failed,
+      ];
       const text = lines.filter(Boolean).join('\n') || (answer.ok ? 'done' : `answer ${answer.status}`);
-      tellRun(`${command}: ${text}`, !answer.ok);
+      tellRun(`${command}: ${text}`, !answer.ok || Boolean(told.exit));
     } catch {
       tellRun(`${command}: not reachable`, true);
     }
