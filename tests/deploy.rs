@@ -309,7 +309,10 @@ fn a_guard_that_does_not_work_is_found_out_and_nothing_is_launched() {
     // A program in its place that lets everything pass, by another name of the same text.
     let fake = w.path("fake");
     std::fs::create_dir(&fake).unwrap();
-    std::fs::copy(bin("claude-failover"), fake.join("claude-failover")).unwrap();
+    // By another process: what is open here for writing, a child of another test may have inherited for a moment,
+    // and then the kernel does not run it.
+    let copied = std::process::Command::new("cp").arg(bin("claude-failover")).arg(&fake).status().unwrap();
+    assert!(copied.success());
     let run = |args: &[&str]| {
         let output = w.fenced(&fake.join("claude-failover")).args(args).env_clear().envs(&w.env).output().unwrap();
         (
